@@ -18,8 +18,8 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 /* What came before the verb. */
 typedef struct {
-    const char *site; /* -C DIR, default "." */
-    bool json;        /* --json anywhere before or after the verb */
+    const char *site;    /* -C DIR, default "." */
+    bool json;           /* --json anywhere before or after the verb */
     const char *program; /* argv[0], to find cradle-cloud beside it */
 } cli_t;
 

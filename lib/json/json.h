@@ -51,7 +51,7 @@ typedef struct {
     const char *start;
     const char *why; /* static text, set on error */
     uint16_t depth;
-    uint8_t expect;                      /* private: what the grammar allows next      */
+    uint8_t expect;                       /* private: what the grammar allows next      */
     uint8_t in_array[JSON_DEPTH_MAX / 8]; /* private: one bit a level                   */
 } json_reader_t;
 

@@ -38,8 +38,8 @@ typedef struct {
 } option_list_t;
 
 typedef struct {
-    const char *name;  /* without the dashes; NULL ends the table */
-    char letter;       /* short form, or 0                        */
+    const char *name; /* without the dashes; NULL ends the table */
+    char letter;      /* short form, or 0                        */
     option_kind_t kind;
     void *to;          /* where the value goes; keeps its default when the option is absent */
     const char *value; /* how the value is called in the help: "FILE", "HOST:PORT"          */

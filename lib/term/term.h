@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * term: what a command shows to a person: aligned tables, progress bars, a little colour, questions.
+ * term: what a command shows to a person: aligned tables, progress bars, a little colour,
+ * questions.
  *
  * Colour and bars appear only when the stream is a terminal, NO_COLOR is unset and TERM is not
  * "dumb". Everything else is plain text that can be piped. Nothing here knows what it prints.

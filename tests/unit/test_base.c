@@ -51,7 +51,8 @@ static void base64_refuses_what_is_not_canonical(void **state)
     (void)state;
     uint8_t out[16];
     size_t len;
-    static const char *const bad[] = {"Zg", "Zg=", "Zh==", "Z===", "Zm9v\n", "Zm9*", "====", "Z=g="};
+    static const char *const bad[] = {
+        "Zg", "Zg=", "Zh==", "Z===", "Zm9v\n", "Zm9*", "====", "Z=g="};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_false(bytes_from_base64(bad[i], strlen(bad[i]), out, sizeof out, &len));
     }
