@@ -61,31 +61,36 @@ void json_reader_init(json_reader_t *reader, const char *text, size_t len);
 json_type_t json_next(json_reader_t *reader, json_token_t *token);
 
 /* Having just received JSON_OBJECT or JSON_ARRAY (or any scalar: then nothing is to do), read to
-   its end. *value, if not NULL, becomes the raw text of the whole value. */
+   its end. *value, if not NULL, becomes the raw text of the whole value. False when it is
+   malformed, and when `first` does not begin a value (a key, an end, JSON_DONE, JSON_ERROR). */
 bool json_skip(json_reader_t *reader, const json_token_t *first, json_token_t *value);
 
-/* "expected ':' at byte 17" parts: a static text, and the offset. */
+/* "expected ':' at byte 17" parts: a static text, and the offset (may be NULL). */
 const char *json_reader_error(const json_reader_t *reader, size_t *offset);
 
 /* True when the whole text is one valid value. */
 bool json_valid(const char *text, size_t len);
 
-/* Finds a member by path: names and array indexes joined by '.', as in "id.id" or "data.0.name".
-   Names with a dot cannot be reached. For objects and arrays the token spans the whole raw value.
-   The whole text is validated. False when absent or malformed. The last of duplicate keys wins. */
+/* Finds a member by path: names and array indexes joined by '.', as in "id.id" or "data.0.name";
+   "" is the whole value. Names with a dot, and the empty name, cannot be reached. For objects and
+   arrays the token spans the whole raw value. The whole text is validated. False when absent or
+   malformed. The last of duplicate keys wins. */
 bool json_find(const char *text, size_t len, const char *path, json_token_t *value);
 
 /* Decodes a key or string into UTF-8 with a NUL terminator. False when it does not fit, is not a
    string, or holds a NUL character (which C text cannot carry). *len may be NULL. */
 bool json_string(const json_token_t *token, char *out, size_t cap, size_t *len);
 
-/* Compares the decoded text of a key or string with a C string. */
+/* Compares the decoded text of a key or string with a C string, or with `len` bytes. */
 bool json_equals(const json_token_t *token, const char *text);
+bool json_equals_n(const json_token_t *token, const char *text, size_t len);
 
 /* Integers only ("12", "-3"; not "1.0", not "1e3"); false outside int64. */
 bool json_i64(const json_token_t *token, int64_t *value);
 
-/* Any JSON number, correctly rounded; false when it is not finite. */
+/* Any JSON number of any length, correctly rounded; false when it is not finite. Uses strtod, and
+   json_put_double snprintf: both need the "C" locale, which is what a program that never calls
+   setlocale has. They share an object file that nothing else here needs. */
 bool json_double(const json_token_t *token, double *value);
 
 /*
@@ -116,12 +121,13 @@ void json_key_n(json_writer_t *writer, const char *name, size_t len);
 void json_put_string(json_writer_t *writer, const char *text); /* NULL writes null */
 void json_put_string_n(json_writer_t *writer, const char *text, size_t len);
 void json_put_i64(json_writer_t *writer, int64_t value);
-/* Shortest of at most 15 significant digits (more than 16 decimals become a string at
-   ThingsBoard); not-a-number and infinity are written as null. */
+/* Shortest of at most 15 significant digits; not-a-number and infinity are written as null. Note
+   that ThingsBoard turns a number with more than 16 decimals into a string: a value far below 1
+   has to be rounded by the caller first. */
 void json_put_double(json_writer_t *writer, double value);
 void json_put_bool(json_writer_t *writer, bool value);
 void json_put_null(json_writer_t *writer);
-/* A value that is JSON text already: copied unchecked. */
+/* A value that is JSON text already: copied unchecked, only empty text is misuse. */
 void json_put_raw(json_writer_t *writer, const char *text, size_t len);
 
 /* True when everything fitted and every object and array is closed. *len may be NULL. */
