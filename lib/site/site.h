@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * site: a directory that holds one company's CAs, keys, custody, stores and settings. This library
+ * knows where everything is, and nothing of what is in it, except cradle.json and the PKI files.
+ *
+ *     cradle.json                     settings; its presence makes the directory a site
+ *     ca/NAME.crt                     root, product, line, renewal, server-root, server-issuing
+ *     keys/NAME.key (0600), NAME.pub  the same, and firmware, anchor, steward, bench (with .pub)
+ *     cloud/                          server.crt (leaf + server-issuing), server.key, the cloud's
+ * store factory/                        custody.db, base.bin, units/SN/{identity.bin,chip.json}
+ *     devices/SN/                     what a simulated unit wrote
+ *     air/                            the simulated radio
+ *     run/                            who runs, where it listens; locks
+ *
+ * All functions may block on the disk. A site_t is plain data, owns nothing and needs no closing.
+ */
+#ifndef CRADLE_SITE_SITE_H
+#define CRADLE_SITE_SITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "pki/key.h"
+#include "site/sn.h"
+
+#define SITE_ID_SIZE    33 /* 32 hex digits and a NUL */
+#define SITE_NAME_SIZE  49
+#define SITE_MODEL_SIZE 33
+#define SITE_HW_SIZE    17
+#define SITE_HOST_SIZE  262 /* host (253) ':' port */
+#define SITE_JSON_MAX   16384
+#define SITE_RUN_MAX    4096
+#define SITE_CLOUD_HOST "cloud.cradle.test:8883"
+
+/* What cradle.json says. Every text is NUL terminated. */
+typedef struct {
+    char dir[FILE_PATH_MAX];
+    char id[SITE_ID_SIZE];
+    char name[SITE_NAME_SIZE];
+    char sn_pattern[SITE_PATTERN_SIZE];
+    char model[SITE_MODEL_SIZE];
+    char hw[SITE_HW_SIZE];
+    char cloud[SITE_HOST_SIZE];   /* host:port that devices are told */
+    char steward[SITE_HOST_SIZE]; /* "" when the site has none       */
+    pki_key_type_t key_type;      /* of device keys                  */
+    uint32_t days;                /* validity of device certificates */
+    bool pop;                     /* units get a proof of possession */
+} site_t;
+
+/* Reads and checks DIR/cradle.json. ERR_PRECONDITION with "run `cradle init`" when DIR holds no site;
+   ERR_INPUT for a damaged file. Strict: an unknown setting is refused by name (a typing error would
+   be silently without effect otherwise), and so are a missing one and one given twice. */
+bool site_open(site_t *site, const char *dir, err_t *err);
+
+/* The settings from text, without `dir`: what site_open does after reading (and the fuzzer). */
+bool site_parse(site_t *site, const char *json, size_t len, err_t *err);
+
+typedef struct {
+    const char *dir;
+    const char *name;        /* of the company; NULL: "Cradle"   */
+    const char *sn_pattern;  /* NULL: "SN-%06d"                  */
+    const char *model;       /* NULL: "cradle-linux"             */
+    const char *hw;          /* NULL: "A1"                       */
+    const char *cloud;       /* NULL: SITE_CLOUD_HOST            */
+    const char *steward;     /* NULL: none                       */
+    pki_key_type_t key_type; /* of CAs and devices               */
+    uint32_t days;           /* 0: 1095                          */
+    bool pop;
+    const char *const *server_names; /* beside localhost, 127.0.0.1, ::1 and the host of `cloud` */
+    size_t server_name_count;
+    int64_t now; /* seconds since 1970; all certificates begin here */
+} site_create_t;
+
+/* Makes a site. The directory may be missing, empty or hold other things, but no name of the list
+   above (ERR_PRECONDITION names it; nothing is changed then). cradle.json is written last: killed at any
+   moment there is no site, and running it again cleans up what is left and succeeds. Two at once:
+   one is refused. */
+bool site_create(const site_create_t *request, site_t *site, err_t *err);
+
+/* "DIR/relative". */
+bool site_path(const site_t *site, const char *relative, char out[FILE_PATH_MAX], err_t *err);
+
+/* "DIR/ca/NAME.crt", "DIR/keys/NAME.key", "DIR/keys/NAME.pub". */
+bool site_ca_path(const site_t *site, const char *name, char out[FILE_PATH_MAX], err_t *err);
+bool site_key_path(const site_t *site, const char *name, char out[FILE_PATH_MAX], err_t *err);
+bool site_pub_path(const site_t *site, const char *name, char out[FILE_PATH_MAX], err_t *err);
+
+/* "DIR/factory/units/SN/file" and "DIR/devices/SN/file"; file NULL gives the directory. An SN that
+   site_sn_check refuses never becomes a path. */
+bool site_unit_path(const site_t *site, const char *sn, const char *file, char out[FILE_PATH_MAX],
+                    err_t *err);
+bool site_device_path(const site_t *site, const char *sn, const char *file, char out[FILE_PATH_MAX],
+                      err_t *err);
+
+/* server_chain.pem: server-root and server-issuing, heap, the caller frees. */
+bool site_server_chain(const site_t *site, char **pem, size_t *len, err_t *err);
+
+/* An exclusive job: a lock on DIR/run/NAME.lock that the kernel drops when the process ends.
+   ERR_PRECONDITION when another holds it and wait is false. Released with site_unlock. */
+bool site_lock(const site_t *site, const char *name, bool wait, int *fd, err_t *err);
+void site_unlock(int fd);
+
+#endif
