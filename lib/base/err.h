@@ -10,6 +10,7 @@
  *
  * The first error wins: err_set on an err_t that already holds one changes nothing, so a clean-up
  * path cannot hide the cause. err_add puts context in front ("reading site.json: ...").
+ * (ERR_PRECONDITION is not called ERR_STATE because OpenSSL's types.h has a typedef of that name.)
  * A NULL err_t is allowed everywhere and means that the caller does not want the text.
  */
 #ifndef CRADLE_BASE_ERR_H
@@ -21,9 +22,9 @@
 
 typedef enum {
     ERR_NONE = 0,
-    ERR_USAGE,  /* the caller or the command line asked for something that cannot be          */
-    ERR_INPUT,  /* bytes from a wire, a flash or a file are damaged, hostile or too large     */
-    ERR_STATE,  /* right request, wrong moment: already exists, not found, busy, locked       */
+    ERR_USAGE, /* the caller or the command line asked for something that cannot be          */
+    ERR_INPUT, /* bytes from a wire, a flash or a file are damaged, hostile or too large     */
+    ERR_PRECONDITION, /* right request, wrong moment: already exists, not found, busy, locked */
     ERR_PEER,   /* the other side refused, or broke off                                       */
     ERR_SYSTEM, /* the operating system said no: disk full, permission, out of memory         */
 } err_kind_t;

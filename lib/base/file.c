@@ -57,7 +57,7 @@ bool file_read(const char *path, size_t max, char **data, size_t *len, err_t *er
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         if (errno == ENOENT) {
-            return err_set(err, ERR_STATE, "%s does not exist", path);
+            return err_set(err, ERR_PRECONDITION, "%s does not exist", path);
         }
         return err_errno(err, "cannot open %s", path);
     }
@@ -140,7 +140,7 @@ static bool write_file(const char *path, const void *data, size_t len, mode_t mo
     }
     errno = saved;
     if (!ok && errno == EEXIST) {
-        return err_set(err, ERR_STATE, "%s exists already and is not overwritten", path);
+        return err_set(err, ERR_PRECONDITION, "%s exists already and is not overwritten", path);
     }
     if (!ok || !sync_parent(path)) {
         return err_errno(err, "cannot write %s", path);
@@ -185,7 +185,7 @@ bool file_make_dirs(const char *path, mode_t mode, err_t *err)
     }
     struct stat st;
     if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
-        return err_set(err, ERR_STATE, "%s exists and is not a directory", path);
+        return err_set(err, ERR_PRECONDITION, "%s exists and is not a directory", path);
     }
     return true;
 }

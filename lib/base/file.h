@@ -15,7 +15,7 @@
 #define FILE_PATH_MAX 1024
 
 /* Reads a whole regular file of at most `max` bytes. *data is heap memory that the caller frees;
-   a NUL follows the content and is not counted in *len. ERR_STATE: no such file; ERR_INPUT: too
+   a NUL follows the content and is not counted in *len. ERR_PRECONDITION: no such file; ERR_INPUT: too
    large or not a regular file; ERR_SYSTEM: everything else. */
 bool file_read(const char *path, size_t max, char **data, size_t *len, err_t *err);
 
@@ -24,7 +24,7 @@ bool file_read(const char *path, size_t max, char **data, size_t *len, err_t *er
    rename, fsync of the directory. */
 bool file_write(const char *path, const void *data, size_t len, mode_t mode, err_t *err);
 
-/* The same, but refuses (ERR_STATE) when the path exists already: for what must never be
+/* The same, but refuses (ERR_PRECONDITION) when the path exists already: for what must never be
    overwritten, such as a CA key. Safe against two writers at once. */
 bool file_write_new(const char *path, const void *data, size_t len, mode_t mode, err_t *err);
 

@@ -84,7 +84,7 @@ typedef struct {
 typedef void (*http_handler_t)(void *ctx, http_request_t *request);
 
 /* Opens and starts. `settings` and its texts are copied. ERR_USAGE: a bad address, plain HTTP off
-   loopback; ERR_STATE: the port is taken; ERR_INPUT: certificate or key cannot be used. */
+   loopback; ERR_PRECONDITION: the port is taken; ERR_INPUT: certificate or key cannot be used. */
 bool http_server_open(http_server_t **server, const http_settings_t *settings,
                       http_handler_t handler, void *ctx, err_t *err);
 

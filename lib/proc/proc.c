@@ -208,7 +208,7 @@ bool proc_run(const char *const argv[], const char *input, const char *log_path,
         close(to[1]);
     } else if (!converse(to[1], from[0], input, timeout_ms, *out, &len)) {
         proc_kill(&proc);
-        ok = err_set(err, ERR_STATE, "%s did not end within %d s and was stopped", argv[0],
+        ok = err_set(err, ERR_PRECONDITION, "%s did not end within %d s and was stopped", argv[0],
                      timeout_ms / 1000);
     } else {
         *code = wait_code(&proc);
@@ -235,7 +235,7 @@ bool proc_beside(const char *name, char *out, size_t cap, err_t *err)
         return err_set(err, ERR_SYSTEM, "the path of %s is too long", name);
     }
     if (access(out, X_OK) != 0) {
-        return err_set(err, ERR_STATE, "%s is not there; build it with `make build`", out);
+        return err_set(err, ERR_PRECONDITION, "%s is not there; build it with `make build`", out);
     }
     return true;
 }

@@ -72,7 +72,7 @@ void protocomm_session_reset(protocomm_session_t *session);
 
 /*
  * Device: answers one `prov-session` message. False means handler failure: nothing may be sent.
- * ERR_INPUT: malformed, wrong version, wrong length; ERR_STATE: second message without a first;
+ * ERR_INPUT: malformed, wrong version, wrong length; ERR_PRECONDITION: second message without a first;
  * ERR_PEER: the proof is wrong (wrong PoP or password). After a failed second message the client
  * has to begin again. A first message at any time begins anew.
  */
@@ -93,7 +93,7 @@ bool protocomm_session_up(const protocomm_session_t *session);
 
 /*
  * Both ends: one payload. `out` needs in_len + PROTOCOMM_OVERHEAD bytes and may not overlap `in`.
- * Traffic must alternate strictly. ERR_STATE: the session is not up; ERR_INPUT: decrypt only, the
+ * Traffic must alternate strictly. ERR_PRECONDITION: the session is not up; ERR_INPUT: decrypt only, the
  * tag does not match (Security 2; Security 1 cannot notice).
  */
 bool protocomm_session_encrypt(protocomm_session_t *session, const uint8_t *in, size_t in_len,

@@ -12,7 +12,7 @@
  *
  * Errors: ERR_PEER with the method, the URL, the status and ThingsBoard's own message when the
  * server answered but not 2xx (typed helpers only); ERR_PEER when it could not be reached, with
- * curl's reason; ERR_STATE when an entity does not exist; ERR_INPUT for an answer of a wrong shape.
+ * curl's reason; ERR_PRECONDITION when an entity does not exist; ERR_INPUT for an answer of a wrong shape.
  */
 #ifndef CRADLE_TBREST_TBREST_H
 #define CRADLE_TBREST_TBREST_H
@@ -69,7 +69,7 @@ void tbrest_answer_free(tbrest_answer_t *answer);
    and free of control characters. */
 void tbrest_message(const tbrest_answer_t *answer, char *out, size_t cap);
 
-/* tbrest_call, and anything but 2xx is an error (404: ERR_STATE; else ERR_PEER). */
+/* tbrest_call, and anything but 2xx is an error (404: ERR_PRECONDITION; else ERR_PEER). */
 bool tbrest_expect(tbrest_t *rest, const char *method, const char *path, const char *body,
                    tbrest_answer_t *answer, err_t *err);
 
@@ -84,7 +84,7 @@ typedef struct {
     int64_t version;
 } tbrest_device_t;
 
-/* By exact name in the tenant; ERR_STATE when there is none. */
+/* By exact name in the tenant; ERR_PRECONDITION when there is none. */
 bool tbrest_device_by_name(tbrest_t *rest, const char *name, tbrest_device_t *device, err_t *err);
 bool tbrest_device_by_id(tbrest_t *rest, const char *id, tbrest_device_t *device, err_t *err);
 bool tbrest_device_delete(tbrest_t *rest, const char *id, err_t *err);
@@ -128,7 +128,7 @@ bool tbrest_attributes(tbrest_t *rest, const char *device_id, const char *scope,
 bool tbrest_attributes_save(tbrest_t *rest, const char *device_id, const char *scope,
                             const char *json, err_t *err);
 
-/* One latest value as text. False with ERR_STATE when there is none. */
+/* One latest value as text. False with ERR_PRECONDITION when there is none. */
 bool tbrest_latest_one(tbrest_t *rest, const char *device_id, const char *key, char *out,
                        size_t cap, int64_t *ts, err_t *err);
 

@@ -107,7 +107,7 @@ static void files_are_bounded_atomic_and_private(void **state)
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_false(file_write_new(path, "again", 5, 0600, &err));
-    assert_int_equal(err.kind, ERR_STATE);
+    assert_int_equal(err.kind, ERR_PRECONDITION);
     err_clear(&err);
     assert_true(file_read(path, 5, &data, &len, &err));
     assert_string_equal(data, "hello");

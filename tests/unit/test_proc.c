@@ -35,7 +35,7 @@ static void a_child_that_hangs_is_stopped(void **state)
     err_t err = ERR_INIT;
     uint64_t before = clock_monotonic_ms();
     assert_false(proc_run(argv, NULL, NULL, 200, &out, &code, &err));
-    assert_int_equal(err.kind, ERR_STATE);
+    assert_int_equal(err.kind, ERR_PRECONDITION);
     assert_true(clock_monotonic_ms() - before < 5000);
     free(out);
 }
