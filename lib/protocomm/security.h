@@ -72,9 +72,9 @@ void protocomm_session_reset(protocomm_session_t *session);
 
 /*
  * Device: answers one `prov-session` message. False means handler failure: nothing may be sent.
- * ERR_INPUT: malformed, wrong version, wrong length; ERR_PRECONDITION: second message without a first;
- * ERR_PEER: the proof is wrong (wrong PoP or password). After a failed second message the client
- * has to begin again. A first message at any time begins anew.
+ * ERR_INPUT: malformed, wrong version, wrong length; ERR_PRECONDITION: second message without a
+ * first; ERR_PEER: the proof is wrong (wrong PoP or password). After a failed second message the
+ * client has to begin again. A first message at any time begins anew.
  */
 bool protocomm_session_answer(protocomm_session_t *session, const uint8_t *in, size_t in_len,
                               uint8_t *out, size_t cap, size_t *out_len, err_t *err);
@@ -93,8 +93,8 @@ bool protocomm_session_up(const protocomm_session_t *session);
 
 /*
  * Both ends: one payload. `out` needs in_len + PROTOCOMM_OVERHEAD bytes and may not overlap `in`.
- * Traffic must alternate strictly. ERR_PRECONDITION: the session is not up; ERR_INPUT: decrypt only, the
- * tag does not match (Security 2; Security 1 cannot notice).
+ * Traffic must alternate strictly. ERR_PRECONDITION: the session is not up; ERR_INPUT: decrypt
+ * only, the tag does not match (Security 2; Security 1 cannot notice).
  */
 bool protocomm_session_encrypt(protocomm_session_t *session, const uint8_t *in, size_t in_len,
                                uint8_t *out, size_t cap, size_t *out_len, err_t *err);
