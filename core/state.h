@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state: the memory of one device. Here only so that the caller can make room for it; every member
+ * is private to core/. Include core/device.h instead.
+ */
+#ifndef CRADLE_CORE_STATE_H
+#define CRADLE_CORE_STATE_H
+
+#include "core/device.h"
+
+/* One moment each; CRADLE_NEVER is off. */
+#define CRADLE_NEVER UINT64_MAX
+
+typedef enum {
+    CRADLE_TIMER_TRY,     /* back-off over: join or connect again                     */
+    CRADLE_TIMER_LIMIT,   /* joining, setting the clock, connecting, subscribing: too long */
+    CRADLE_TIMER_SAMPLE,  /* the product's next sample                                */
+    CRADLE_TIMER_HEALTH,  /* uptime, days left, counters                              */
+    CRADLE_TIMER_SERVICE, /* the provisioning service has done its work               */
+    CRADLE_TIMER_ASK,     /* shared attributes were asked for, and no answer came     */
+    CRADLE_TIMER_STABLE,  /* this connection counts as a good one                     */
+    CRADLE_TIMERS,
+} cradle_timer_t;
+
+typedef struct {
+    char ssid[CRADLE_SSID_MAX + 1];
+    char passphrase[CRADLE_PASSPHRASE_MAX + 1]; /* secret */
+} cradle_wifi_t;
+
+/* A publish on its way. Live records wait in the device's `live` bytes, a backlog entry stands for
+   a run of outbox records. */
+typedef struct {
+    uint64_t last;    /* backlog: highest record number that the PUBACK covers */
+    uint64_t first;   /* backlog: lowest                                       */
+    uint64_t sent_at; /* when it was handed to the port                        */
+    uint16_t token;
+    uint16_t offset; /* live: where the record begins                         */
+    uint16_t len;
+    uint16_t records;   /* telemetry records in it                               */
+    uint16_t undatable; /* backlog: records skipped in the run                   */
+    uint8_t kind;       /* LIVE or BACKLOG of telemetry.c                        */
+    uint8_t progress;   /* QUEUED, SENT or ACKED                                 */
+} cradle_flight_t;
+
+struct cradle_device {
+    const cradle_port_t *port;
+    const cradle_product_t *product;
+    cradle_facts_t facts;
+
+    /* lifecycle */
+    uint64_t now;
+    uint64_t booted;
+    uint64_t timers[CRADLE_TIMERS];
+    const char *why;
+    uint32_t todo; /* a bit for each action that is to be done */
+    uint8_t state;
+    uint8_t joined;  /* cradle_joined_t for the provisioning client */
+    bool service_on; /* the provisioning service is up, or starting */
+    bool radio_on;   /* the port was told to join                   */
+    bool cloud_on;   /* the port was told to connect                */
+    bool subscribed;
+    bool kept;            /* `wifi` is in the settings                   */
+    bool candidate;       /* `wifi` is new and not proven                */
+    uint8_t join_attempt; /* exponents of the back-off                   */
+    uint8_t cloud_attempt;
+    uint8_t refused_attempt;
+    bool refused;
+    uint8_t slots[CRADLE_SLOTS]; /* in the order to try: newest first, birth last */
+    uint8_t slot_count;
+    uint8_t slot_at;
+    cradle_wifi_t wifi;
+    uint8_t epoch[CRADLE_EPOCH_SIZE];
+
+    /* time */
+    bool clock_set;
+    int64_t offset;       /* unix_ms - now */
+    int64_t first_offset; /* the first of this boot dates what was measured before it */
+    uint64_t last_moment;
+    int64_t last_stamp;
+    uint32_t boot;
+
+    /* telemetry */
+    uint32_t period_ms;
+    uint64_t next_record; /* first outbox record not yet in the window */
+    int64_t lost;         /* beside those that the outbox drops        */
+    uint64_t lost_upto;   /* records up to here are counted in `lost`  */
+    uint64_t acked;
+    uint8_t fruitless; /* connections that the cloud closed on the first record */
+    bool any_ack;      /* in this connection                                    */
+    uint16_t last_token;
+    uint16_t live_len;
+    uint16_t flight_count;
+    cradle_flight_t flights[CRADLE_WINDOW];
+
+    /* conversation */
+    bool ask_due;
+    bool report_due;
+    bool reply_due; /* `message` holds the answer to the RPC reply_id */
+    uint8_t asked;
+    uint32_t ask_id;
+    uint32_t reply_id;
+    uint32_t connections;
+    uint32_t impossible;
+    uint32_t ignored;
+
+    char topic[CRADLE_TOPIC_MAX];
+    uint16_t message_len;
+    uint8_t live[CRADLE_LIVE_MAX];
+    char message[CRADLE_MESSAGE_MAX];
+};
+
+#endif
