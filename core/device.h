@@ -108,6 +108,10 @@ typedef struct {
     /* Records that append has dropped because the log was full, since it was made. */
     uint64_t (*dropped)(void *ctx);
 
+    /* Makes sure that what was erased and trimmed is not in the flash any more (a factory reset);
+       may be NULL. */
+    void (*purge)(void *ctx);
+
     /* For the log; may be NULL. Called at every change of state, and (from == to) when an attempt
        failed and another follows after wait_ms. `why` is a static text. */
     void (*changed)(void *ctx, cradle_state_t from, cradle_state_t to, const char *why,
@@ -146,7 +150,7 @@ typedef struct {
     void (*sample)(void *ctx, json_writer_t *values);
     const cradle_rpc_t *rpcs;
     size_t rpc_count;
-    const cradle_config_t *configs;
+    const cradle_config_t *configs; /* at most CRADLE_CONFIG_KEYS - 1: the others are not watched */
     size_t config_count;
 } cradle_product_t;
 
@@ -290,7 +294,8 @@ typedef enum {
     CRADLE_LOST,      /* the store failed: counted as dropped                                    */
 } cradle_queued_t;
 
-/* Queues telemetry of this moment beside the periodic samples: `values` is one JSON object. */
+/* Queues telemetry of this moment beside the periodic samples: `values` is one JSON object. May be
+   called from within an RPC handler, a config callback or the sampler. */
 cradle_queued_t cradle_device_telemetry(cradle_device_t *device, const char *values, size_t len,
                                         uint64_t now_ms);
 

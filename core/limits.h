@@ -31,6 +31,9 @@
 #define CRADLE_TOPIC_MAX 64
 /* A value of a watched shared attribute, as JSON text; longer ones are ignored and counted. */
 #define CRADLE_CONFIG_MAX 128
+/* Watched keys, the brain's own included, and room for all their kept values together. */
+#define CRADLE_CONFIG_KEYS 16
+#define CRADLE_CONFIGS_MAX 1024
 /* Wi-Fi (802.11): without the NUL. */
 #define CRADLE_SSID_MAX       32
 #define CRADLE_PASSPHRASE_MAX 64

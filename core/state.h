@@ -82,6 +82,7 @@ struct cradle_device {
     /* telemetry */
     uint32_t period_ms;
     uint64_t next_record; /* first outbox record not yet in the window */
+    bool backlog;         /* there may be records to read now          */
     int64_t lost;         /* beside those that the outbox drops        */
     uint64_t lost_upto;   /* records up to here are counted in `lost`  */
     uint64_t acked;

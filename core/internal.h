@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* internal: what the files of core/ call of one another. Nothing here is for a port. */
+#ifndef CRADLE_CORE_INTERNAL_H
+#define CRADLE_CORE_INTERNAL_H
+
+#include "core/device.h"
+
+/* -- device.c: actions to do, timers ---------------------------------------------------------- */
+
+void core_want(cradle_device_t *device, cradle_action_type_t action);
+void core_unwant(cradle_device_t *device, cradle_action_type_t action);
+
+/* `after` milliseconds from now. */
+void core_arm(cradle_device_t *device, cradle_timer_t timer, uint64_t after);
+void core_disarm(cradle_device_t *device, cradle_timer_t timer);
+
+/* Full jitter: evenly from 0 to min(cap, base * 2^attempt). */
+uint32_t core_backoff(const cradle_device_t *device, uint32_t base, uint32_t cap, unsigned attempt);
+
+/* Appends a decimal number to the text in device->topic. */
+void core_topic(cradle_device_t *device, const char *prefix, uint32_t id);
+
+/* -- lifecycle.c ------------------------------------------------------------------------------ */
+
+/* Takes the first state from what is known. */
+void core_lifecycle_begin(cradle_device_t *device);
+void core_lifecycle_event(cradle_device_t *device, const cradle_event_t *event);
+void core_lifecycle_timer(cradle_device_t *device, cradle_timer_t timer);
+/* Publishes wait too long for their answer. */
+void core_lifecycle_silent(cradle_device_t *device);
+/* An RPC asked for it; the answer still leaves first. */
+void core_lifecycle_reboot(cradle_device_t *device);
+void core_lifecycle_reset(cradle_device_t *device, const char *why);
+
+/* -- store.c: what is in the settings --------------------------------------------------------- */
+
+/* Ends a reset that was cut; fills wifi, kept, epoch, lost. */
+void core_store_load(cradle_device_t *device);
+bool core_store_keep_wifi(cradle_device_t *device);
+/* Erases everything of the owner's and draws a new epoch; a power cut at any moment is mended by
+   core_store_load. */
+void core_store_reset(cradle_device_t *device);
+/* Adds to the count of lost records; those up to number `upto` are never counted again. */
+void core_store_lost(cradle_device_t *device, int64_t count, uint64_t upto);
+
+/* -- config.c: watched shared attributes ------------------------------------------------------ */
+
+void core_config_load(cradle_device_t *device);
+/* {"shared":{...}} as the answer to a request, or a push with the changed keys, or
+   {"deleted":[...]}. */
+void core_config_answer(cradle_device_t *device, const char *json, size_t len);
+void core_config_push(cradle_device_t *device, const char *json, size_t len);
+/* Writes the request, or what the device reports of itself, into `message`; false: too long. */
+bool core_config_ask(cradle_device_t *device);
+bool core_config_report(cradle_device_t *device);
+
+/* -- rpc.c ------------------------------------------------------------------------------------ */
+
+/* Answers into `message` and sets reply_due. */
+void core_rpc_request(cradle_device_t *device, uint32_t id, const char *json, size_t len);
+
+/* -- message.c -------------------------------------------------------------------------------- */
+
+extern const char CORE_TOPIC_TELEMETRY[];
+extern const char CORE_TOPIC_ATTRIBUTES[];
+extern const char CORE_TOPIC_ASK[];
+extern const char CORE_TOPIC_RPC_RESPONSE[];
+extern const char *const CORE_FILTERS[];
+extern const size_t CORE_FILTER_COUNT;
+
+void core_message(cradle_device_t *device, const char *topic, size_t topic_len, const char *payload,
+                  size_t len);
+
+/* -- telemetry.c: samples, time stamps -------------------------------------------------------- */
+
+/* Sampling begins (credentials are kept), or a new period counts from now. */
+void core_telemetry_start(cradle_device_t *device);
+void core_telemetry_sample(cradle_device_t *device);
+void core_telemetry_health(cradle_device_t *device);
+void core_telemetry_clock(cradle_device_t *device, int64_t unix_ms);
+uint64_t core_telemetry_dropped(const cradle_device_t *device);
+
+typedef enum {
+    CORE_DATED,
+    CORE_NOT_YET, /* of this boot, and the clock is not set      */
+    CORE_NEVER,   /* of an earlier boot, or no record of ours    */
+} core_date_t;
+
+/* When a record's values were taken. */
+core_date_t core_telemetry_date(const cradle_device_t *device, const uint8_t *record, size_t len,
+                                int64_t *unix_ms);
+#define CORE_RECORD_HEADER 13
+
+/* -- window.c: records on their way, the outbox behind it ------------------------------------- */
+
+/* Subscribed: telemetry may flow. */
+void core_window_begin(cradle_device_t *device);
+/* Takes a record: into the window when it can go out at once, else into the outbox. */
+bool core_window_add(cradle_device_t *device, const uint8_t header[CORE_RECORD_HEADER],
+                     const char *values, size_t len);
+/* The next telemetry publish; its text is in `message`. */
+bool core_window_next(cradle_device_t *device, cradle_action_t *action);
+void core_window_acked(cradle_device_t *device, uint16_t token);
+/* No connection any more: what was not acknowledged goes to the outbox. */
+void core_window_spill(cradle_device_t *device, bool closed_by_peer);
+/* When the oldest publish has waited too long; CRADLE_NEVER. */
+uint64_t core_window_deadline(const cradle_device_t *device);
+uint32_t core_window_in_flight(const cradle_device_t *device);
+
+#endif
