@@ -24,6 +24,7 @@ typedef struct {
     X509 *issuer; /* NULL: self-signed */
     int64_t not_before;
     int64_t not_after;
+    bool only_bytes; /* made to be written as DER, not to be used as it is: quicker */
 } pki_body_t;
 
 bool pki_body_make(const pki_body_t *body, X509 **cert, err_t *err);

@@ -22,26 +22,34 @@ static bool finish(X509 *cert, const pki_issuer_t *issuer, const char *usage, co
            pki_signer_sign_cert(issuer->signer, cert, err);
 }
 
-bool pki_issue_device(const pki_device_request_t *request, const pki_issuer_t *issuer, X509 **cert,
-                      err_t *err)
+bool pki_issue_device_der(const pki_device_request_t *request, const pki_issuer_t *issuer,
+                          uint8_t *out, size_t cap, size_t *len, err_t *err)
 {
     uint32_t days = request->days == 0 ? PKI_DEVICE_DAYS : request->days;
     pki_body_t body = {.cn = request->sn,
                        .key = request->key,
                        .issuer = issuer->cert,
                        .not_before = request->not_before,
-                       .not_after = request->not_before + (int64_t)days * 86400};
+                       .not_after = request->not_before + (int64_t)days * 86400,
+                       .only_bytes = true};
     X509 *made;
-    *cert = NULL;
     if (!pki_issuer_check(issuer, &body, false, err) || !pki_body_make(&body, &made, err)) {
         return false;
     }
-    if (!finish(made, issuer, "critical,digitalSignature", "clientAuth", err)) {
-        X509_free(made);
-        return false;
-    }
-    *cert = made;
-    return true;
+    bool ok = finish(made, issuer, "critical,digitalSignature", "clientAuth", err) &&
+              pki_cert_to_der(made, out, cap, len, err);
+    X509_free(made);
+    return ok;
+}
+
+bool pki_issue_device(const pki_device_request_t *request, const pki_issuer_t *issuer, X509 **cert,
+                      err_t *err)
+{
+    uint8_t der[PKI_CERT_DER_MAX];
+    size_t len;
+    *cert = NULL;
+    return pki_issue_device_der(request, issuer, der, sizeof der, &len, err) &&
+           pki_cert_from_der(der, len, cert, err);
 }
 
 bool pki_dns_name_valid(const char *name)
