@@ -12,8 +12,8 @@
 #define CRADLE_NEVER UINT64_MAX
 
 typedef enum {
-    CRADLE_TIMER_TRY,     /* back-off over: join or connect again                     */
     CRADLE_TIMER_LIMIT,   /* joining, setting the clock, connecting, subscribing: too long */
+    CRADLE_TIMER_TRY,     /* back-off over: join or connect again                     */
     CRADLE_TIMER_SAMPLE,  /* the product's next sample                                */
     CRADLE_TIMER_HEALTH,  /* uptime, days left, counters                              */
     CRADLE_TIMER_SERVICE, /* the provisioning service has done its work               */
