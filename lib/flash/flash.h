@@ -22,7 +22,7 @@
  * operation is on the disk before it returns (slow: one or two fdatasync each).
  *
  * One process runs a unit: the overlay (or the image, when writable) is locked for as long as it is
- * open; a second flash_open_* fails with ERR_STATE and names the process that holds it.
+ * open; a second flash_open_* fails with ERR_PRECONDITION and names the process that holds it.
  *
  * Not checked: who may read the files. Overlay and export are made with mode 0600, because a flash
  * holds a private key and Wi-Fi passwords. Worn-out flash is not simulated.
@@ -52,8 +52,8 @@ typedef struct {
     bool durable;         /* see above */
 } flash_unit_t;
 
-/* The paths are not kept. ERR_STATE: running elsewhere, or base or identity are not those that
-   the overlay was begun with; ERR_INPUT: damaged files. */
+/* The paths are not kept. ERR_PRECONDITION: running elsewhere, or base or identity are not those
+   that the overlay was begun with; ERR_INPUT: damaged files. */
 flash_t *flash_open_unit(const flash_unit_t *unit, err_t *err);
 
 /* `base` (may be NULL, base_len 0: all FF) is not copied and must outlive the flash. */

@@ -7,6 +7,10 @@
  * Power cuts: a switch writes the sector that does not boot, so either the old or the new slot
  * boots. A change of state rewrites an entry in place as ESP-IDF does: a cut within it loses the
  * entry, and the other one decides.
+ *
+ * Different from ESP-IDF: an entry is made invalid before its sector is erased (a half erased
+ * ABORTED entry could boot again); a switch to the slot that boots already writes a new entry
+ * too, instead of rewriting the only good one in place; seq 0 is not valid.
  */
 #ifndef CRADLE_FLASH_OTADATA_H
 #define CRADLE_FLASH_OTADATA_H

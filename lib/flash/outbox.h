@@ -10,8 +10,8 @@
  * dropped; one whose append was cut is there or not. A trim that was cut has happened or not
  * (a record is then read again, never lost).
  *
- * Every record is in exactly one of these counts:
- *     numbers given = trimmed + dropped + damaged + still there
+ * A number is never given twice. Those from the first on are trimmed, dropped, damaged (missing
+ * between records that are there, or in a sector that was dropped), or still there.
  *
  * Room: n sectors hold (n - 1) x 4072 bytes, each record takes its size + 16 rounded up to 4, and
  * none spans two sectors. Sectors are used in turn, so wear is even.
@@ -31,7 +31,7 @@ typedef enum {
     OUTBOX_END,        /* no further record                                       */
     OUTBOX_TOO_LARGE,  /* the record is over the limit, or the caller's buffer short */
     OUTBOX_BAD_REGION, /* under 2 or over OUTBOX_SECTORS_MAX sectors              */
-    OUTBOX_IO,         /* the flash failed; mount again before going on           */
+    OUTBOX_IO,         /* the flash failed: mount again before going on           */
 } outbox_status_t;
 
 /* Where a record is. Zeroed: before the oldest. */
@@ -49,11 +49,10 @@ typedef struct {
     int head;                         /* sector that is appended to, or -1 */
     uint32_t end;                     /* where in it; REGION_SECTOR: closed */
     uint32_t next;                    /* number of the next record */
-    uint32_t trimmed;                 /* all up to this number are given up */
     uint32_t dropped;
     uint32_t damaged;
     uint32_t count;
-    outbox_cursor_t first; /* before the oldest record that is still there */
+    outbox_cursor_t first; /* before the oldest record that is still there; .number: gone so far */
     bool failed;
 } outbox_t;
 

@@ -8,7 +8,7 @@
  * spread evenly. Setting a value that is already there writes nothing.
  *
  * Room: with n sectors, live records (16 bytes + key + value each, rounded up to 4) of up to n - 1
- * sectors of 4076 bytes fit; a record never spans two sectors, and the old value needs its place
+ * sectors of 4080 bytes fit; a record never spans two sectors, and the old value needs its place
  * until the new one is written. Large values that are to be replaced want 3 sectors or more.
  *
  * Damage: sectors and records that do not check are skipped and counted in `damaged`. The store

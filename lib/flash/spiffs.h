@@ -47,8 +47,8 @@ typedef struct {
 } spiffs_file_t;
 
 /* Writes config->image_size bytes to `out` (the caller's). ERR_USAGE: impossible options or names;
-   ERR_STATE: the files do not fit. An empty file is built as the script does it; firmware cannot
-   make such a file grow (data written to it is lost at the next mount). */
+   ERR_PRECONDITION: the files do not fit. An empty file is built as the script does it; firmware
+   cannot make such a file grow (data written to it is lost at the next mount). */
 bool spiffs_build(const spiffs_config_t *config, const spiffs_file_t *files, size_t count,
                   uint8_t *out, err_t *err);
 
@@ -62,6 +62,7 @@ bool spiffs_build(const spiffs_config_t *config, const spiffs_file_t *files, siz
 typedef struct {
     spiffs_config_t config;
     const uint8_t *image;
+    int64_t bad_block; /* the one with a wrong magic, whose pages do not count; or -1 */
 } spiffs_t;
 
 typedef struct {
@@ -81,7 +82,7 @@ bool spiffs_open(spiffs_t *fs, const spiffs_config_t *config, const void *image,
 bool spiffs_next(const spiffs_t *fs, uint32_t *cursor, spiffs_entry_t *entry, bool *end,
                  err_t *err);
 
-/* ERR_STATE when there is no such file. */
+/* ERR_PRECONDITION when there is no such file. */
 bool spiffs_find(const spiffs_t *fs, const char *name, spiffs_entry_t *entry, err_t *err);
 
 /* Reads a whole file of at most `max` bytes. *data is heap memory, with a NUL behind it that is

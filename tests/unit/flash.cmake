@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+cradle_test(spiffs SOURCES unit/test_spiffs.c LIBS cradle_flash)
+cradle_test(partition SOURCES unit/test_partition.c LIBS cradle_flash)
+cradle_test(appimage SOURCES unit/test_appimage.c LIBS cradle_flash)
