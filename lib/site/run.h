@@ -16,8 +16,8 @@
 #include "site/site.h"
 
 /* NAME is "cloud" or "device-SN": letters, digits and -_. only. `json` must be one valid object
-   whose "pid" is this process; at most SITE_RUN_MAX bytes. Replaces a stale file; ERR_PRECONDITION when
-   another live process has one. */
+   whose "pid" is this process; at most SITE_RUN_MAX bytes. Replaces a stale file; ERR_PRECONDITION
+   when another live process has one. */
 bool site_run_write(const site_t *site, const char *name, const char *json, err_t *err);
 
 /* Removes the file if it is this process's own. Safe to call at any time. */

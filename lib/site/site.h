@@ -51,9 +51,9 @@ typedef struct {
     bool pop;                     /* units get a proof of possession */
 } site_t;
 
-/* Reads and checks DIR/cradle.json. ERR_PRECONDITION with "run `cradle init`" when DIR holds no site;
-   ERR_INPUT for a damaged file. Strict: an unknown setting is refused by name (a typing error would
-   be silently without effect otherwise), and so are a missing one and one given twice. */
+/* Reads and checks DIR/cradle.json. ERR_PRECONDITION with "run `cradle init`" when DIR holds no
+   site; ERR_INPUT for a damaged file. Strict: an unknown setting is refused by name (a typing error
+   would be silently without effect otherwise), and so are a missing one and one given twice. */
 bool site_open(site_t *site, const char *dir, err_t *err);
 
 /* The settings from text, without `dir`: what site_open does after reading (and the fuzzer). */
@@ -76,9 +76,9 @@ typedef struct {
 } site_create_t;
 
 /* Makes a site. The directory may be missing, empty or hold other things, but no name of the list
-   above (ERR_PRECONDITION names it; nothing is changed then). cradle.json is written last: killed at any
-   moment there is no site, and running it again cleans up what is left and succeeds. Two at once:
-   one is refused. */
+   above (ERR_PRECONDITION names it; nothing is changed then). cradle.json is written last: killed
+   at any moment there is no site, and running it again cleans up what is left and succeeds. Two at
+   once: one is refused. */
 bool site_create(const site_create_t *request, site_t *site, err_t *err);
 
 /* "DIR/relative". */

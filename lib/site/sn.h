@@ -19,7 +19,6 @@
 
 #define SITE_SN_SIZE       33
 #define SITE_PATTERN_SIZE  33
-#define SITE_SN_NUMBER_MAX 999999999999u
 
 typedef struct {
     char prefix[SITE_PATTERN_SIZE];
@@ -27,10 +26,13 @@ typedef struct {
     unsigned width; /* 0: no leading zeros */
 } site_pattern_t;
 
-/* ERR_USAGE or the reason in words. */
+/* ERR_USAGE with the reason in words. */
 bool site_sn_check(const char *sn, err_t *err);
 
 bool site_pattern_parse(const char *text, site_pattern_t *pattern, err_t *err);
+
+/* The largest number that the pattern can express. */
+uint64_t site_pattern_last(const site_pattern_t *pattern);
 
 /* The SN of a number. ERR_PRECONDITION when the pattern has no room for it. */
 bool site_pattern_format(const site_pattern_t *pattern, uint64_t number, char sn[SITE_SN_SIZE],

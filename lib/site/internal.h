@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* internal: what the files of lib/site share with one another and with nobody else. */
+#ifndef CRADLE_SITE_INTERNAL_H
+#define CRADLE_SITE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "site/site.h"
+
+#define SITE_SETTINGS "cradle.json"
+#define SITE_NAME_MAX 40 /* leaves room for " Server Issuing CA" in a CN of 64 */
+
+/* Printable ASCII, 1 to `max` characters, no space at an end. */
+bool site_text_valid(const char *text, size_t max);
+
+/* The text of cradle.json. */
+bool site_write_settings(const site_t *site, char *out, size_t cap, size_t *len);
+
+/* All CAs, keys and the server's certificate of a new site, into directories that exist. */
+bool site_make_pki(const site_t *site, const site_create_t *request, err_t *err);
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pki: the CAs and keys of a new site.
+ *
+ *     root -> product (path length 1) -> line, renewal (0)          devices
+ *     server-root (1) -> server-issuing (0) -> cloud/server.crt     servers
+ *
+ * The product CA's certificate is what a ThingsBoard profile knows, so it lives long; the CAs below
+ * it may roll. Servers have a root of their own: under a shared one a device's v1 leaf, which
+ * carries no extendedKeyUsage, would pass as a server.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pki/ca.h"
+#include "pki/cert.h"
+#include "pki/issue.h"
+#include "pki/key.h"
+#include "site/internal.h"
+#include "site/site.h"
+
+#define SERVER_DAYS 1825
+#define NO_ISSUER   (-1)
+
+enum { ROOT, PRODUCT, LINE, RENEWAL, SERVER_ROOT, SERVER_ISSUING, CAS };
+
+static const struct {
+    const char *file;
+    const char *title;
+    int issuer;
+    int pathlen;
+    uint32_t days;
+} cas[CAS] = {
+    [ROOT] = {"root", "Root CA", NO_ISSUER, PKI_PATHLEN_NONE, 10950},
+    [PRODUCT] = {"product", "Product CA", ROOT, 1, 9125},
+    [LINE] = {"line", "Line CA", PRODUCT, 0, 7300},
+    [RENEWAL] = {"renewal", "Renewal CA", PRODUCT, 0, 7300},
+    [SERVER_ROOT] = {"server-root", "Server Root CA", NO_ISSUER, 1, 10950},
+    [SERVER_ISSUING] = {"server-issuing", "Server Issuing CA", SERVER_ROOT, 0, 7300},
+};
+
+/* Keys for one use each, without a certificate: always P-256, because devices verify with them. */
+static const char *const bare_keys[] = {"firmware", "anchor", "steward", "bench"};
+
+typedef struct {
+    pki_signer_t *signer[CAS];
+    X509 *cert[CAS];
+} made_t;
+
+static bool make_key(const site_t *site, const char *name, pki_key_type_t type, EVP_PKEY **key,
+                     err_t *err)
+{
+    char path[FILE_PATH_MAX];
+    *key = NULL;
+    return site_key_path(site, name, path, err) && pki_key_generate(type, key, err) &&
+           pki_key_save(*key, path, err);
+}
+
+static bool make_ca(const site_t *site, const site_create_t *request, int which, made_t *made,
+                    err_t *err)
+{
+    EVP_PKEY *key;
+    char path[FILE_PATH_MAX];
+    char name[PKI_CN_MAX + 1];
+    snprintf(name, sizeof name, "%s %s", site->name, cas[which].title);
+    bool ok = make_key(site, cas[which].file, site->key_type, &key, err) &&
+              pki_signer_from_key(key, &made->signer[which], err);
+    pki_ca_request_t wanted = {name, key, cas[which].pathlen, request->now, cas[which].days};
+    if (ok && cas[which].issuer == NO_ISSUER) {
+        ok = pki_ca_make_root(&wanted, made->signer[which], &made->cert[which], err);
+    } else if (ok) {
+        pki_issuer_t by = {made->cert[cas[which].issuer], made->signer[cas[which].issuer]};
+        ok = pki_ca_make(&wanted, &by, &made->cert[which], err);
+    }
+    pki_key_free(key);
+    return ok && site_ca_path(site, cas[which].file, path, err) &&
+           pki_cert_save(made->cert[which], path, err);
+}
+
+static bool make_bare_key(const site_t *site, const char *name, err_t *err)
+{
+    EVP_PKEY *key;
+    char path[FILE_PATH_MAX];
+    bool ok = make_key(site, name, PKI_KEY_P256, &key, err) &&
+              site_pub_path(site, name, path, err) && pki_key_public_save(key, path, err);
+    pki_key_free(key);
+    return ok;
+}
+
+/* "host:port" or "[v6]:port" without the port. */
+static void host_of(const char *address, char out[SITE_HOST_SIZE])
+{
+    snprintf(out, SITE_HOST_SIZE, "%s", address[0] == '[' ? address + 1 : address);
+    char *end = address[0] == '[' ? strchr(out, ']') : strrchr(out, ':');
+    if (end != NULL) {
+        *end = '\0';
+    }
+}
+
+static bool add_name(const char *names[PKI_SERVER_NAMES_MAX], size_t *count, const char *name,
+                     err_t *err)
+{
+    for (size_t i = 0; i < *count; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    if (*count == PKI_SERVER_NAMES_MAX) {
+        return err_set(err, ERR_USAGE, "more than %d names for one server certificate",
+                       PKI_SERVER_NAMES_MAX);
+    }
+    names[(*count)++] = name;
+    return true;
+}
+
+static bool make_server_cert(const site_t *site, const site_create_t *request, made_t *made,
+                             EVP_PKEY *key, X509 **cert, err_t *err)
+{
+    const char *names[PKI_SERVER_NAMES_MAX];
+    size_t count = 0;
+    char host[SITE_HOST_SIZE];
+    host_of(site->cloud, host);
+    bool ok = add_name(names, &count, host, err) && add_name(names, &count, "localhost", err) &&
+              add_name(names, &count, "127.0.0.1", err) && add_name(names, &count, "::1", err);
+    for (size_t i = 0; ok && i < request->server_name_count; i++) {
+        ok = add_name(names, &count, request->server_names[i], err);
+    }
+    pki_server_request_t wanted = {names, count, key, request->now, SERVER_DAYS};
+    pki_issuer_t by = {made->cert[SERVER_ISSUING], made->signer[SERVER_ISSUING]};
+    return ok && pki_issue_server(&wanted, &by, cert, err);
+}
+
+/* cloud/server.key, and cloud/server.crt with the CA that signed it: what a TLS server sends. */
+static bool make_server(const site_t *site, const site_create_t *request, made_t *made, err_t *err)
+{
+    EVP_PKEY *key = NULL;
+    X509 *cert = NULL;
+    char *pem = NULL;
+    size_t len;
+    char path[FILE_PATH_MAX];
+    bool ok = site_path(site, "cloud/server.key", path, err) &&
+              pki_key_generate(site->key_type, &key, err) && pki_key_save(key, path, err) &&
+              make_server_cert(site, request, made, key, &cert, err);
+    pki_chain_t chain = {{cert, made->cert[SERVER_ISSUING]}, 2};
+    ok = ok && pki_chain_to_pem(&chain, &pem, &len, err) &&
+         site_path(site, "cloud/server.crt", path, err) &&
+         file_write_new(path, pem, len, 0644, err);
+    free(pem);
+    pki_cert_free(cert);
+    pki_key_free(key);
+    return ok;
+}
+
+bool site_make_pki(const site_t *site, const site_create_t *request, err_t *err)
+{
+    made_t made = {{NULL}, {NULL}};
+    bool ok = true;
+    for (int i = 0; ok && i < CAS; i++) {
+        ok = make_ca(site, request, i, &made, err);
+    }
+    for (size_t i = 0; ok && i < sizeof bare_keys / sizeof bare_keys[0]; i++) {
+        ok = make_bare_key(site, bare_keys[i], err);
+    }
+    ok = ok && make_server(site, request, &made, err);
+    for (int i = 0; i < CAS; i++) {
+        pki_signer_close(made.signer[i]);
+        pki_cert_free(made.cert[i]);
+    }
+    return ok;
+}
