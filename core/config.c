@@ -119,12 +119,19 @@ static void keep(cradle_device_t *device, const char *key, const json_token_t *v
     size_t new_len = 0;
     size_t at = 0;
     entry_t entry;
+    bool placed = value == NULL;
     while (next_entry(old, old_len, &at, &entry)) {
-        if (entry.key_len != strlen(key) || memcmp(entry.key, key, entry.key_len) != 0) {
-            new_len = put_entry(new, new_len, &entry);
+        if (entry.key_len == strlen(key) && memcmp(entry.key, key, entry.key_len) == 0) {
+            if (placed) {
+                continue;
+            }
+            entry.value = value->text;
+            entry.value_len = value->len;
+            placed = true;
         }
+        new_len = put_entry(new, new_len, &entry);
     }
-    if (value != NULL) {
+    if (!placed) {
         entry = (entry_t){
             .key = key, .value = value->text, .key_len = strlen(key), .value_len = value->len};
         new_len = put_entry(new, new_len, &entry);

@@ -83,7 +83,7 @@ uint64_t core_telemetry_dropped(const cradle_device_t *device);
 typedef enum {
     CORE_DATED,
     CORE_NOT_YET, /* of this boot, and the clock is not set      */
-    CORE_NEVER,   /* of an earlier boot, or no record of ours    */
+    CORE_NEVER,   /* of an earlier boot, or not telemetry at all */
 } core_date_t;
 
 /* When a record's values were taken. */

@@ -58,10 +58,34 @@ static void stamp(cradle_device_t *device, uint8_t header[CORE_RECORD_HEADER])
     bytes_put_le32(header + 9, (uint32_t)((uint64_t)value >> 32));
 }
 
+/* One object with at least one member, names of 1 to KEY_MAX bytes. */
+static bool values_sound(const char *values, size_t len)
+{
+    json_reader_t reader;
+    json_token_t token;
+    size_t members = 0;
+    json_reader_init(&reader, values, len);
+    if (json_next(&reader, &token) != JSON_OBJECT) {
+        return false;
+    }
+    while (json_next(&reader, &token) == JSON_KEY) {
+        if (token.len == 0 || token.len > KEY_MAX) {
+            return false;
+        }
+        json_next(&reader, &token);
+        if (!json_skip(&reader, &token, NULL)) {
+            return false;
+        }
+        members++;
+    }
+    return token.type == JSON_OBJECT_END && json_next(&reader, &token) == JSON_DONE && members > 0;
+}
+
 core_date_t core_telemetry_date(const cradle_device_t *device, const uint8_t *record, size_t len,
                                 int64_t *unix_ms)
 {
-    if (len < CORE_RECORD_HEADER + 2) {
+    if (len < CORE_RECORD_HEADER ||
+        !values_sound((const char *)record + CORE_RECORD_HEADER, len - CORE_RECORD_HEADER)) {
         return CORE_NEVER;
     }
     *unix_ms = (int64_t)(bytes_get_le32(record + 5) | (uint64_t)bytes_get_le32(record + 9) << 32);
@@ -86,29 +110,6 @@ static cradle_queued_t queue(cradle_device_t *device, const char *values, size_t
         return CRADLE_LOST;
     }
     return CRADLE_QUEUED;
-}
-
-/* One object with at least one member, names of 1 to KEY_MAX bytes. */
-static bool values_sound(const char *values, size_t len)
-{
-    json_reader_t reader;
-    json_token_t token;
-    size_t members = 0;
-    json_reader_init(&reader, values, len);
-    if (json_next(&reader, &token) != JSON_OBJECT) {
-        return false;
-    }
-    while (json_next(&reader, &token) == JSON_KEY) {
-        if (token.len == 0 || token.len > KEY_MAX) {
-            return false;
-        }
-        json_next(&reader, &token);
-        if (!json_skip(&reader, &token, NULL)) {
-            return false;
-        }
-        members++;
-    }
-    return token.type == JSON_OBJECT_END && json_next(&reader, &token) == JSON_DONE && members > 0;
 }
 
 cradle_queued_t cradle_device_telemetry(cradle_device_t *device, const char *values, size_t len,

@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 cradle_test(core SOURCES unit/test_core.c unit/core_fake.c LIBS cradle_core)
+cradle_test(core_telemetry SOURCES unit/test_core_telemetry.c unit/core_fake.c LIBS cradle_core)
+cradle_test(core_sim SOURCES unit/test_core_sim.c unit/core_fake.c LIBS cradle_core)

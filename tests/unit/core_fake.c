@@ -133,6 +133,17 @@ static bool port_erase(void *ctx, const char *name)
     return !fake->dead;
 }
 
+static void remove_first(fake_t *fake, bool trimmed)
+{
+    size_t at = fake->first++ % FAKE_RECORDS;
+    fake->count--;
+    fake->trimmed += trimmed;
+    fake->dropped += !trimmed;
+    if (fake->gone != NULL) {
+        fake->gone(fake->gone_ctx, fake->records[at].data, fake->records[at].len, trimmed);
+    }
+}
+
 static bool port_append(void *ctx, const void *data, size_t len)
 {
     fake_t *fake = ((world_t *)ctx)->fake;
@@ -142,9 +153,7 @@ static bool port_append(void *ctx, const void *data, size_t len)
     }
     if (fake->count == fake->bound) {
         for (size_t i = 0; i < fake->sector && fake->count > 0; i++) {
-            fake->first++;
-            fake->count--;
-            fake->dropped++;
+            remove_first(fake, false);
         }
     }
     size_t at = (fake->first + fake->count++) % FAKE_RECORDS;
@@ -184,9 +193,7 @@ static bool port_trim(void *ctx, uint64_t upto)
         return false;
     }
     while (fake->count > 0 && fake->records[fake->first % FAKE_RECORDS].number <= upto) {
-        fake->first++;
-        fake->count--;
-        fake->trimmed++;
+        remove_first(fake, true);
     }
     return !fake->dead;
 }

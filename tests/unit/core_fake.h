@@ -38,6 +38,9 @@ typedef struct {
     bool broken; /* every write fails, the power stays */
     uint64_t random;
     unsigned purged;
+    /* Called for each record that leaves the outbox; may be NULL. */
+    void (*gone)(void *ctx, const uint8_t *record, size_t len, bool trimmed);
+    void *gone_ctx;
 } fake_t;
 
 /* What the driver saw. */

@@ -504,6 +504,33 @@ static void wifi_lost_while_connecting(void **state)
     assert_int_equal(world_status(w).impossible, 1);
 }
 
+/* Answers that nobody waits for, between two attempts. */
+static void late_answers_change_nothing(void **state)
+{
+    world_t *w = *state;
+    to_connect(w);
+    while (w->last_wait < 10) { /* until the draw leaves a pause */
+        world_cloud_down(w, CRADLE_DOWN_OUTAGE, false);
+        world_next(w);
+    }
+    world_simple(w, CRADLE_EVENT_CLOUD_UP);
+    world_cloud_down(w, CRADLE_DOWN_REFUSED, false);
+    assert_int_equal(world_status(w).state, CRADLE_CONNECTING);
+    assert_int_equal(world_status(w).impossible, 2);
+    assert_false(world_status(w).refused);
+    world_wifi_down(w, 200);
+    while (w->last_wait < 10) {
+        world_next(w);
+        world_wifi_down(w, 200);
+    }
+    world_drain(w);
+    cradle_status_t before = world_status(w);
+    world_simple(w, CRADLE_EVENT_WIFI_UP);
+    world_wifi_down(w, 200);
+    assert_int_equal(world_status(w).state, CRADLE_JOINING);
+    assert_int_equal(world_status(w).impossible, before.impossible + 2);
+}
+
 /* -- reset, reboot, shutdown ------------------------------------------------------------------- */
 
 static void reset_erases(world_t *w)
@@ -783,6 +810,7 @@ int main(void)
         TEST(no_suback),
         TEST(short_connections_back_off),
         TEST(wifi_lost_while_connecting),
+        TEST(late_answers_change_nothing),
         TEST(button),
         TEST(power_cut_while_resetting),
         TEST(shutdown_keeps_what_is_under_way),

@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Code, static RAM and worst stack of the device's brain, compiled as it runs on an ESP32-C3 (-Os,
+# rv32imc): core/, lib/json and what it uses of lib/base. Exit 1 when over the budget of the design.
+set -eu
+cd "$(dirname "$0")/.."
+CODE_MAX=$((24 * 1024))
+RAM_MAX=$((8 * 1024))
+CC=${CC_CHIP:-riscv64-unknown-elf-gcc}
+PREFIX=${CC%gcc}
+FLAGS="-march=rv32imc -misa-spec=2.2 -mabi=ilp32 --specs=picolibc.specs -std=c11 -Os
+    -ffunction-sections -fdata-sections -Wall -Wextra -Werror -Ilib -I."
+out=build/size
+rm -rf $out
+mkdir -p $out
+
+# What a firmware calls, and the memory that it gives: everything else is thrown away by the linker.
+cat > $out/firmware.c <<'END'
+#include "core/device.h"
+cradle_device_t device;
+static void *volatile keep;
+void firmware(const cradle_port_t *port, const cradle_product_t *product,
+              const cradle_facts_t *facts, const cradle_event_t *event, cradle_action_t *action,
+              cradle_status_t *status);
+void firmware(const cradle_port_t *port, const cradle_product_t *product,
+              const cradle_facts_t *facts, const cradle_event_t *event, cradle_action_t *action,
+              cradle_status_t *status)
+{
+    cradle_device_init(&device, port, product, facts, 1);
+    cradle_device_handle(&device, event, cradle_device_deadline(&device));
+    while (cradle_device_next(&device, action)) {
+    }
+    cradle_device_telemetry(&device, "{}", 2, 3);
+    cradle_device_status(&device, status);
+    keep = (void *)(uintptr_t)cradle_state_name(status->state);
+}
+END
+objects=""
+for source in $out/firmware.c core/*.c lib/json/json_reader.c lib/json/json_value.c \
+        lib/json/json_writer.c lib/base/bytes.c; do
+    object=$out/$(basename "$source" .c).o
+    $CC $FLAGS -fcallgraph-info=su -c "$source" -o "$object"
+    objects="$objects $object"
+done
+$CC $FLAGS -nostartfiles -Wl,--gc-sections -Wl,-e,firmware $objects -o $out/brain.elf
+
+# Sections of ours only: the C library (memcpy, strlen, 64-bit division) is counted apart, because a
+# firmware has it anyway.
+"${PREFIX}nm" -S --size-sort $out/brain.elf > $out/symbols
+"${PREFIX}nm" $objects 2>/dev/null | awk '$2 ~ /[TtRrDdBb]/ {print $3}' | sort -u > $out/ours
+awk -v code_max=$CODE_MAX -v ram_max=$RAM_MAX '
+    NR == FNR { ours[$1] = 1; next }
+    { size = 0; for (i = 1; i <= length($2); i++)
+          size = size * 16 + index("0123456789abcdef", substr($2, i, 1)) - 1 }
+    $3 ~ /[BbDd]/ { if ($4 in ours) ram += size; next }
+    { if ($4 in ours && $4 != "firmware") code += size; else library += size }
+    END {
+        printf "code     %6d bytes of %d (core, lib/json, lib/base)\n", code, code_max
+        printf "library  %6d bytes (C library and compiler, shared with the firmware)\n", library
+        printf "RAM      %6d bytes of %d (one cradle_device_t: a 32-entry window, one message)\n",
+               ram, ram_max
+        exit (code > code_max || ram > ram_max || code == 0 || ram == 0)
+    }' $out/ours $out/symbols && fits=0 || fits=1
+cat $out/*.ci | awk -v root=cradle_device_ -f scripts/stack.awk || fits=1
+exit $fits
