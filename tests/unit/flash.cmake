@@ -2,3 +2,4 @@
 cradle_test(spiffs SOURCES unit/test_spiffs.c LIBS cradle_flash)
 cradle_test(partition SOURCES unit/test_partition.c LIBS cradle_flash)
 cradle_test(appimage SOURCES unit/test_appimage.c LIBS cradle_flash)
+cradle_test(settings SOURCES unit/test_settings.c LIBS cradle_flash)
