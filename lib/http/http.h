@@ -17,8 +17,9 @@
  * complete request settings.request_s, time to take a reply the same, idle time between requests
  * settings.idle_s (connection closed). Bytes that are no HTTP end their own connection only.
  *
- * HTTP/1.1 and 1.0, keep-alive, pipelining (one at a time, in order), TLS 1.2 and 1.3. HTTP/2 is
- * not offered, and a request body needs a Content-Length (chunked ones are answered 411).
+ * HTTP/1.1 and 1.0, keep-alive, TLS 1.2 and 1.3. A client that sends more before it has its reply
+ * (pipelining) may find the connection closed after the reply, and has to send again. HTTP/2 is not
+ * offered, and a request body needs a Content-Length (chunked ones are answered 411).
  *
  * Not checked here: authorisation, content types, what the path means. Not done here: compression,
  * files, virtual hosts.

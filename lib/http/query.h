@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* True for UTF-8 without control characters (and so without NUL). */
+bool http_text_valid(const char *text, size_t len);
+
 /* Decodes `len` bytes into `out` with a NUL terminator. `plus`: '+' becomes a space. False when
    malformed or too long for `cap`. */
 bool http_percent_decode(const char *text, size_t len, bool plus, char *out, size_t cap);
