@@ -20,7 +20,11 @@ target_compile_definitions(cradle_flags INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=
 target_compile_options(cradle_flags INTERFACE
     -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
     -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wimplicit-fallthrough
-    -Wno-format-truncation -Wnull-dereference -Wdouble-promotion -fno-common -fstack-protector-strong)
+    -Wnull-dereference -Wdouble-promotion -fno-common -fstack-protector-strong)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    # snprintf is used to cut texts; what must not be cut is checked by its result.
+    target_compile_options(cradle_flags INTERFACE -Wno-format-truncation)
+endif()
 if(CRADLE_SANITIZE)
     target_compile_options(cradle_flags INTERFACE
         -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

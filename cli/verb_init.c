@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "json/json.h"
+#include "site/site.h"
+#include "term/options.h"
+#include "term/term.h"
+
+static int show(const cli_t *cli, const site_t *site)
+{
+    if (cli->json) {
+        char text[2048];
+        json_writer_t w;
+        json_writer_init(&w, text, sizeof text);
+        json_object(&w);
+        json_key(&w, "site");
+        json_put_string(&w, site->id);
+        json_key(&w, "name");
+        json_put_string(&w, site->name);
+        json_key(&w, "sn_pattern");
+        json_put_string(&w, site->sn_pattern);
+        json_key(&w, "cloud");
+        json_put_string(&w, site->cloud);
+        json_end(&w);
+        if (!json_writer_done(&w, NULL)) {
+            return CLI_FAILED;
+        }
+        puts(text);
+        return CLI_DONE;
+    }
+    printf("Site \"%s\" is ready.\n\n", site->name);
+    term_table_t *table = term_table_new("WHAT|WHERE");
+    term_table_row(table, "product CA (ThingsBoard's profile knows it)", "ca/product.crt");
+    term_table_row(table, "the line's issuing CA", "ca/line.crt");
+    term_table_row(table, "root that devices check the cloud against", "ca/server-root.crt");
+    term_table_row(table, "private keys, mode 0600", "keys/");
+    term_table_row(table, "the cloud's certificate", "cloud/server.crt");
+    term_table_print(table, stdout);
+    term_table_free(table);
+    printf("\nDevices are told to connect to %s.\n"
+           "Next: cradle factory run --count 3\n",
+           site->cloud);
+    return CLI_DONE;
+}
+
+static int run(const cli_t *cli, int argc, char **argv)
+{
+    site_t site;
+    err_t err = ERR_INIT;
+    option_list_t names = {.count = 0};
+    const char *key = "p256";
+    uint64_t days = 0;
+    site_create_t request = {.dir = cli->site, .now = (int64_t)time(NULL)};
+    const option_t options[] = {
+        {"name", 0, OPTION_TEXT, &request.name, "TEXT", "the company's name"},
+        {"sn-pattern", 0, OPTION_TEXT, &request.sn_pattern, "P", "serial numbers"},
+        {"model", 0, OPTION_TEXT, &request.model, "TEXT", "the product's model"},
+        {"hw", 0, OPTION_TEXT, &request.hw, "TEXT", "its hardware revision"},
+        {"cloud", 0, OPTION_TEXT, &request.cloud, "HOST:PORT", "what devices connect to"},
+        {"server-name", 0, OPTION_LIST, &names, "HOST", "one more name of the cloud"},
+        {"key", 0, OPTION_TEXT, &key, "TYPE", "p256 or rsa2048"},
+        {"days", 0, OPTION_UINT, &days, "N", "validity of device certificates"},
+        {"pop", 0, OPTION_FLAG, &request.pop, NULL, "units get a proof of possession"},
+        {0},
+    };
+    if (!options_parse(options, &argc, argv, 0, 0, &err)) {
+        return cli_fail(&err);
+    }
+    if (strcmp(key, "p256") != 0 && strcmp(key, "rsa2048") != 0) {
+        err_set(&err, ERR_USAGE, "--key is p256 or rsa2048, not \"%s\"", key);
+        return cli_fail(&err);
+    }
+    if (days > 36500) {
+        err_set(&err, ERR_USAGE, "--days is at most 36500");
+        return cli_fail(&err);
+    }
+    request.key_type = strcmp(key, "p256") == 0 ? PKI_KEY_P256 : PKI_KEY_RSA2048;
+    request.days = (uint32_t)days;
+    request.server_names = names.items;
+    request.server_name_count = (size_t)names.count;
+    if (!site_create(&request, &site, &err)) {
+        return cli_fail(&err);
+    }
+    return show(cli, &site);
+}
+
+const cli_verb_t cli_verb_init = {
+    .name = "init",
+    .summary = "make a site: CAs, keys, the cloud's certificate, settings",
+    .usage = "cradle [-C DIR] init [options]",
+    .run = run,
+    .help =
+        "  --name TEXT          the company's name, as it stands in the CAs (default Cradle)\n"
+        "  --sn-pattern P       serial numbers, with one %d or %0Nd (default SN-%06d)\n"
+        "  --model TEXT         the product's model\n"
+        "  --hw TEXT            its hardware revision\n"
+        "  --cloud HOST:PORT    what devices connect to (default cloud.cradle.test:8883)\n"
+        "  --server-name HOST   one more name or address in the cloud's certificate; repeatable\n"
+        "  --key p256|rsa2048   type of all keys (default p256)\n"
+        "  --days N             validity of device certificates (default 1095)\n"
+        "  --pop                units get a proof of possession, printed on the label\n\n"
+        "Refuses a directory that holds a site already. Killed half-way, it can be repeated.\n\n"
+        "examples:\n"
+        "  cradle -C acme init --name \"Acme GmbH\" --sn-pattern 'AC-%06d'\n"
+        "  cradle init --cloud tb.example.org:8883      for a ThingsBoard of your own\n",
+};
