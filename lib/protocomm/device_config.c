@@ -142,7 +142,7 @@ protocomm_result_t device_config(protocomm_device_t *device, call_t *call)
             result = device_refuse(call, "a Thread Set command has no content");
             break;
         }
-        /* fall through */
+        __attribute__((fallthrough));
     case WIRE__CONFIG_MSG__CMD_GET_THREAD:
     case WIRE__CONFIG_MSG__CMD_APPLY_THREAD:
         result = config_status(call, in->msg, WIRE__STATUS__INVALID_ARGUMENT);

@@ -94,8 +94,8 @@ static void test_what_is_there(void **state)
     assert_string_equal(site.sn_pattern, "SN-%06d");
     assert_string_equal(site.cloud, SITE_CLOUD_HOST);
     for (size_t i = 0; i < 6; i++) {
-        X509 *cert;
-        EVP_PKEY *key;
+        X509 *cert = NULL;
+        EVP_PKEY *key = NULL;
         assert_true(site_ca_path(&site, cas[i], path, NULL) && pki_cert_load(path, &cert, NULL));
         assert_true(site_key_path(&site, cas[i], path, NULL) && pki_key_load(path, &key, NULL));
         assert_true(pki_key_matches(key, cert));
@@ -103,8 +103,8 @@ static void test_what_is_there(void **state)
         pki_cert_free(cert);
     }
     for (size_t i = 0; i < 4; i++) {
-        EVP_PKEY *key;
-        EVP_PKEY *pub;
+        EVP_PKEY *key = NULL;
+        EVP_PKEY *pub = NULL;
         assert_true(site_key_path(&site, bare[i], path, NULL) && pki_key_load(path, &key, NULL));
         assert_true(site_pub_path(&site, bare[i], path, NULL) &&
                     pki_key_public_load(path, &pub, NULL));
@@ -156,9 +156,9 @@ static void test_roots_are_apart(void **state)
 {
     (void)state;
     char path[FILE_PATH_MAX];
-    X509 *root;
-    X509 *server_root;
-    X509 *product;
+    X509 *root = NULL;
+    X509 *server_root = NULL;
+    X509 *product = NULL;
     assert_true(site_ca_path(&shared, "root", path, NULL) && pki_cert_load(path, &root, NULL));
     assert_true(site_ca_path(&shared, "server-root", path, NULL) &&
                 pki_cert_load(path, &server_root, NULL));
@@ -266,7 +266,7 @@ static void test_killed(void **state)
         }
         assert_true(site_open(&site, in_base(dir), NULL));
         char path[FILE_PATH_MAX];
-        EVP_PKEY *key;
+        EVP_PKEY *key = NULL;
         assert_true(site_key_path(&site, "bench", path, NULL) && pki_key_load(path, &key, NULL));
         pki_key_free(key);
         assert_true(site_path(&site, "cloud/server.crt", path, NULL) && file_exists(path));
