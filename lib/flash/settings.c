@@ -156,7 +156,8 @@ static bool learn(settings_t *store, uint32_t at, const record_t *record, const 
         }
         slot = &store->slot[store->slots++];
     }
-    memcpy(slot->key, key, sizeof slot->key);
+    memset(slot->key, 0, sizeof slot->key);
+    memcpy(slot->key, key, strlen(key)); /* at most SETTINGS_KEY_MAX: checked by all callers */
     slot->at = at;
     slot->len = record->value_len;
     return true;
