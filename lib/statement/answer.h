@@ -38,15 +38,16 @@ const char *answer_result_name(answer_result_t result);
    and ask again. */
 typedef enum {
     ANSWER_NO_REASON = 0,
-    ANSWER_STALE,       /* the epoch is closed                                              */
-    ANSWER_DENIED,      /* the signing key has no rights any more                           */
-    ANSWER_ONLY_HELLO,  /* a handover is under way: the signing key may only say hello      */
-    ANSWER_HELLO_FIRST, /* the signing key is new: say hello first                          */
-    ANSWER_OLD_KEY,     /* a newer key is on record; this one needs the owner's consent     */
-    ANSWER_EXPIRED,     /* the leaf expired too long ago                                    */
-    ANSWER_STOLEN,      /* reported stolen                                                  */
-    ANSWER_NOT_GRANTED, /* commit: no such chain was granted, or it was voided              */
-    ANSWER_NO_TICKET,   /* claim: nobody has said that it is theirs                         */
+    ANSWER_STALE,        /* the epoch is closed                                              */
+    ANSWER_DENIED,       /* the signing key has no rights any more                           */
+    ANSWER_ONLY_HELLO,   /* a handover is under way: the signing key may only say hello      */
+    ANSWER_HELLO_FIRST,  /* the signing key is new: say hello first                          */
+    ANSWER_COMMIT_FIRST, /* the signing key was granted, and has not committed              */
+    ANSWER_OLD_KEY,      /* a newer key is on record; this one needs the owner's consent     */
+    ANSWER_EXPIRED,      /* the leaf expired too long ago                                    */
+    ANSWER_STOLEN,       /* reported stolen                                                  */
+    ANSWER_NOT_GRANTED,  /* commit: no such chain was granted, or it was voided              */
+    ANSWER_NO_TICKET,    /* claim: nobody has said that it is theirs                         */
     ANSWER_TICKET_EXPIRED,
     ANSWER_TICKET_BAD,    /* not made by this steward                                         */
     ANSWER_TICKET_DEVICE, /* for another device                                               */
@@ -70,6 +71,7 @@ const char *answer_reason_text(answer_reason_t reason);
 typedef enum {
     ANSWER_DO_WAIT = 0,     /* nothing: ask again after `retry_after`                           */
     ANSWER_DO_HELLO,        /* say hello now                                                    */
+    ANSWER_DO_COMMIT,       /* commit again with this key                                       */
     ANSWER_DO_NEW_EPOCH,    /* draw a new epoch, then hello                                     */
     ANSWER_DO_DROP_TICKET,  /* forget the ticket, then hello; tell the phone if it listens      */
     ANSWER_DO_DROP_PENDING, /* forget the pending key and chain, then hello                     */
