@@ -9,7 +9,7 @@
 
 #define REQUEST_TIMEOUT_MS 30000 /* one exchange; a blocking scan takes some seconds */
 #define JOIN_TIMEOUT_MS    60000
-#define POLL_MS            400
+#define POLL_MS            250
 #define POLL_RETRIES       3 /* a board's access point hops to the network's channel */
 #define DEFAULT_USERNAME   "wifiprov"
 

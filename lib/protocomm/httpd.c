@@ -435,8 +435,8 @@ void protocomm_httpd_handle(protocomm_httpd_t *httpd, uint64_t now_ms)
         on_event(httpd, &events[0]);
         serve_queued(httpd);
     }
-    serve_queued(httpd);
     expire(httpd); /* last: what could be done in time was done */
+    serve_queued(httpd);
 }
 
 uint64_t protocomm_httpd_deadline(const protocomm_httpd_t *httpd)

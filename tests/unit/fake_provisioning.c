@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "unit/fake_provisioning.h"
+#include "fake_provisioning.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -125,8 +125,8 @@ void fake_init(fake_t *fake, const protocomm_security_t *security)
     fake->password = "wonderland";
     strcpy(fake->info, "{\"v\":1,\"sn\":\"SN-000001\"}");
     fake->device = protocomm_device_new(security, &port, NULL);
-    if (!fake->device || !protocomm_device_endpoint(fake->device, "cradle-info", false, info, fake,
-                                                    NULL) ||
+    if (!fake->device ||
+        !protocomm_device_endpoint(fake->device, "cradle-info", false, info, fake, NULL) ||
         !protocomm_device_endpoint(fake->device, "cradle-claim", true, claim, fake, NULL))
         abort();
 }

@@ -9,10 +9,10 @@
 typedef struct {
     protocomm_device_t *device;
     /* what the test sets */
-    bool scan_later;    /* scan_start does not report by itself: call fake_scan_done */
-    bool scan_fails;    /* scan_start says no                                        */
-    bool apply_later;   /* apply does not report by itself: call fake_outcome        */
-    bool apply_fails;   /* apply says no                                             */
+    bool scan_later;  /* scan_start does not report by itself: call fake_scan_done */
+    bool scan_fails;  /* scan_start says no                                        */
+    bool apply_later; /* apply does not report by itself: call fake_outcome        */
+    bool apply_fails; /* apply says no                                             */
     size_t network_count;
     protocomm_network_t networks[24];
     const char *password; /* of every network that is not open */
@@ -20,7 +20,7 @@ typedef struct {
     protocomm_scan_t how;
     protocomm_credentials_t credentials;
     int scans, applies, resets, finished, sessions, refused;
-    err_t why; /* of the last refusal */
+    err_t why;     /* of the last refusal */
     char info[64]; /* what the endpoint cradle-info answers */
     int claims;
 } fake_t;
