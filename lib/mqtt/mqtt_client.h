@@ -7,7 +7,7 @@
  *     mqtt_client_connect(&client, now, &out);
  *     loop {
  *         wait for the socket, at most until mqtt_client_deadline(&client)
- *         while (mqtt_client_take(&client, in + at, have - at, now, &event))
+ *         while (mqtt_client_take(&client, in + at, have - at, &event))
  *             at += event.size, act on the event
  *         if (mqtt_client_tick(&client, now, &event, &out))
  *             act on the event
@@ -17,6 +17,8 @@
  * A message is the caller's until MQTT_CLIENT_PUBACK comes back with its token; when the connection
  * ends first, it is to be sent again on the next one. Nothing is kept over connections: connect
  * clean, subscribe again, init again (ThingsBoard keeps no session, whatever it says).
+ * An answer that no request waits for is passed over. A second PUBLISH of the same message is the
+ * caller's to recognise: QoS 1 may deliver twice.
  * At most MQTT_CLIENT_INFLIGHT_MAX requests are unanswered at once; more are MQTT_CLIENT_BUSY.
  *
  * An incoming QoS 1 message is acknowledged by mqtt_client_puback, when the caller has done with it
@@ -133,12 +135,12 @@ mqtt_client_result_t mqtt_client_unsubscribe(mqtt_client_t *client, const char *
 mqtt_client_result_t mqtt_client_puback(mqtt_client_t *client, uint16_t id, uint64_t now_ms,
                                         mqtt_out_t *out);
 
-/* Says good-bye. Send `out`, then close the socket. */
+/* Says good-bye. Send `out`, then close the socket. No event follows. */
 void mqtt_client_disconnect(mqtt_client_t *client, uint64_t now_ms, mqtt_out_t *out);
 
 /* Takes one packet from the front of the received bytes and tells what it means. False: more bytes
    are needed, mqtt_client_needed from the front; or the connection is over. */
-bool mqtt_client_take(mqtt_client_t *client, const uint8_t *data, size_t len, uint64_t now_ms,
+bool mqtt_client_take(mqtt_client_t *client, const uint8_t *data, size_t len,
                       mqtt_client_event_t *event);
 size_t mqtt_client_needed(const mqtt_client_t *client);
 

@@ -209,7 +209,7 @@ bool mqtt_put_suback(mqtt_out_t *out, uint8_t level, uint16_t id, const uint8_t 
                      size_t count);
 bool mqtt_put_unsubscribe(mqtt_out_t *out, uint8_t level, uint16_t id, const mqtt_text_t *filters,
                           size_t count);
-/* `codes` are written at level 5 only. */
+/* Codes are written at level 5 only; NULL: `count` times success. */
 bool mqtt_put_unsuback(mqtt_out_t *out, uint8_t level, uint16_t id, const uint8_t *codes,
                        size_t count);
 bool mqtt_put_pingreq(mqtt_out_t *out);

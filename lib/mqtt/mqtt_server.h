@@ -92,6 +92,8 @@ typedef struct {
     uint8_t why;
     bool clean;
     uint16_t last_id;
+    uint16_t receive_max;
+    uint16_t unacked;
     uint32_t max_remaining;
     uint8_t wait_first, wait_count;
     uint16_t wait_id[MQTT_SERVER_INFLIGHT_MAX];
@@ -118,7 +120,8 @@ bool mqtt_server_connack(mqtt_server_t *session, mqtt_answer_t answer, mqtt_out_
    nothing yet. False when no such message waits. */
 bool mqtt_server_puback(mqtt_server_t *session, uint16_t id, uint8_t reason);
 
-/* The message with this id will never be acknowledged, and later ones need not wait for it. */
+/* The message with this id will never be acknowledged, and later ones need not wait for it. As
+   after mqtt_server_puback, mqtt_server_flush does the rest. */
 bool mqtt_server_drop(mqtt_server_t *session, uint16_t id);
 
 /* Writes the PUBACKs that are due, as many as fit. True when none that is due is left. */
@@ -136,8 +139,10 @@ bool mqtt_server_suback(mqtt_server_t *session, uint16_t id, const uint8_t *code
 bool mqtt_server_unsuback(mqtt_server_t *session, uint16_t id, size_t count, mqtt_out_t *out);
 
 /* Sends a message down, never retained, never repeated. *id (may be NULL): at QoS 1 the id that the
-   PUBACK event will name, counted up from 1 on each connection; 0 at QoS 0. False, and no id used,
-   when it does not fit in `out` or is larger than the client allows. */
+   PUBACK event will name, counted up from 1 on each connection; 0 at QoS 0. False, and no id used:
+   it does not fit in `out`; at QoS 1, the client of MQTT 5 has as many unacknowledged as it allows;
+   or never possible: not connected, no valid topic, larger than the client's max_packet
+   (mqtt_publish_size tells). */
 bool mqtt_server_publish(mqtt_server_t *session, mqtt_text_t topic, mqtt_text_t payload,
                          uint8_t qos, uint16_t *id, mqtt_out_t *out);
 
