@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "flash/store.h"
 
 #define MAGIC         0x3142524fu /* "ORB1" */
 #define SECTOR_HEADER 24u
@@ -72,15 +73,6 @@ static uint16_t check_of(const uint8_t *h)
     return (uint16_t)bytes_crc32(bytes_crc32(0, h, 2), h + 4, 8);
 }
 
-static unsigned zero_bits(uint32_t word)
-{
-    unsigned count = 0;
-    for (word = ~word; word != 0; word &= word - 1) {
-        count++;
-    }
-    return count;
-}
-
 static bool read_header(const outbox_t *box, uint32_t at, record_t *record, bool *good)
 {
     uint8_t h[RECORD_HEADER];
@@ -91,7 +83,7 @@ static bool read_header(const outbox_t *box, uint32_t at, record_t *record, bool
     record->len = bytes_get_le16(h);
     record->number = bytes_get_le32(h + 4);
     record->crc = bytes_get_le32(h + 8);
-    record->marked = zero_bits(bytes_get_le32(h + MARK_AT)) >= 16;
+    record->marked = store_is_marked(bytes_get_le32(h + MARK_AT));
     *good = bytes_get_le16(h + 2) == check_of(h) && record->len >= 1 &&
             record->len <= OUTBOX_RECORD_MAX && record->number <= NUMBER_MAX &&
             record_size(record->len) <= REGION_SECTOR - at % REGION_SECTOR;
@@ -111,23 +103,6 @@ static bool read_body(const outbox_t *box, const record_t *record, bool *good)
         done += n;
     }
     *good = crc == record->crc;
-    return true;
-}
-
-static bool is_erased(const outbox_t *box, uint32_t at, uint32_t end, bool *erased)
-{
-    uint8_t buf[64];
-    *erased = true;
-    while (at < end && *erased) {
-        uint32_t n = end - at < sizeof buf ? end - at : (uint32_t)sizeof buf;
-        if (!region_read(&box->region, at, buf, n)) {
-            return false;
-        }
-        for (uint32_t i = 0; i < n; i++) {
-            *erased = *erased && buf[i] == 0xff;
-        }
-        at += n;
-    }
     return true;
 }
 
@@ -246,7 +221,7 @@ static outbox_status_t scan(outbox_t *box, uint32_t newest_first)
     uint32_t given = box->next - oldest.first;
     box->damaged += given > found ? given - found : 0;
     uint32_t start = (uint32_t)box->head * REGION_SECTOR;
-    if (!is_erased(box, start + cursor.at, start + REGION_SECTOR, &good)) {
+    if (!store_is_erased(&box->region, start + cursor.at, start + REGION_SECTOR, &good)) {
         return OUTBOX_IO;
     }
     box->end = good ? cursor.at : REGION_SECTOR;
@@ -308,9 +283,7 @@ static outbox_status_t count_loss(const outbox_t *box, uint32_t seq, sector_t *l
 static bool write_sector(outbox_t *box, const sector_t *sector)
 {
     uint32_t at = sector->seq % box->sectors * REGION_SECTOR;
-    bool erased;
-    if (!is_erased(box, at, at + REGION_SECTOR, &erased) ||
-        (!erased && !region_erase(&box->region, at, REGION_SECTOR))) {
+    if (!store_erase_sector(&box->region, at / REGION_SECTOR)) {
         return false;
     }
     uint8_t h[SECTOR_HEADER];
@@ -323,8 +296,7 @@ static bool write_sector(outbox_t *box, const sector_t *sector)
     return region_write(&box->region, at, h, sizeof h);
 }
 
-/* `alone`: the caller is about to erase all other sectors, with what is missing in them. */
-static outbox_status_t open_sector(outbox_t *box, bool alone)
+static outbox_status_t open_sector(outbox_t *box)
 {
     uint32_t seq = box->head < 0 ? box->sectors : head_seq(box) + 1;
     uint32_t dying = seq - (box->sectors - 1);
@@ -340,9 +312,6 @@ static outbox_status_t open_sector(outbox_t *box, bool alone)
         return fail(box);
     }
     fresh.damaged = (box->head >= 0 ? newest.damaged : 0) + loss.damaged;
-    if (alone) {
-        fresh.damaged = box->damaged;
-    }
     if (!write_sector(box, &fresh)) {
         return fail(box);
     }
@@ -373,7 +342,7 @@ outbox_status_t outbox_append(outbox_t *box, const void *data, size_t len, uint3
     }
     uint32_t size = record_size((uint32_t)len);
     if (box->head < 0 || size > REGION_SECTOR - box->end) {
-        outbox_status_t status = open_sector(box, false);
+        outbox_status_t status = open_sector(box);
         if (status != OUTBOX_OK) {
             return status;
         }
@@ -465,32 +434,19 @@ outbox_status_t outbox_trim(outbox_t *box, uint32_t number)
     return OUTBOX_OK;
 }
 
+/* Once around: each new sector drops the oldest, by then trimmed. Erasing them in place would not
+   do: half erased, a sector may have lost its mark before its records. */
 outbox_status_t outbox_clear(outbox_t *box)
 {
     outbox_status_t status = outbox_trim(box, UINT32_MAX);
-    if (status == OUTBOX_OK && box->head >= 0) {
-        status = open_sector(box, true);
+    for (uint32_t i = 1; status == OUTBOX_OK && i < box->sectors; i++) {
+        status = open_sector(box);
     }
     if (status != OUTBOX_OK) {
         return status;
     }
-    for (uint32_t i = 0; i < box->sectors; i++) {
-        uint32_t at = i * REGION_SECTOR;
-        bool erased = true;
-        if ((int)i == box->head) {
-            continue;
-        }
-        if (!is_erased(box, at, at + REGION_SECTOR, &erased) ||
-            (!erased && !region_erase(&box->region, at, REGION_SECTOR))) {
-            return fail(box);
-        }
-        box->seq[i] = 0;
-    }
-    if (box->head >= 0) {
-        box->first = (outbox_cursor_t){
-            .number = box->next - 1, .at = SECTOR_HEADER, .sector = head_seq(box)};
-    }
-    return OUTBOX_OK;
+    uint32_t dead = ((uint32_t)box->head + 1) % box->sectors;
+    return store_erase_sector(&box->region, dead) ? OUTBOX_OK : fail(box);
 }
 
 uint32_t outbox_count(const outbox_t *box)

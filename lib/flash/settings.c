@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "flash/store.h"
 
 #define MAGIC         0x31535243u /* "CRS1" */
 #define SECTOR_HEADER 16u
@@ -108,21 +109,6 @@ static bool read_body(const settings_t *store, uint32_t at, const record_t *reco
     return true;
 }
 
-static bool is_erased(const settings_t *store, uint32_t at, uint32_t end, bool *erased)
-{
-    uint8_t buf[64];
-    *erased = true;
-    while (at < end && *erased) {
-        uint32_t n = end - at < sizeof buf ? end - at : (uint32_t)sizeof buf;
-        if (!region_read(&store->region, at, buf, n)) {
-            return false;
-        }
-        *erased = all_ff(buf, n);
-        at += n;
-    }
-    return true;
-}
-
 /* ---- the index ---- */
 
 static settings_slot_t *find(settings_t *store, const char *key)
@@ -165,15 +151,6 @@ static bool learn(settings_t *store, uint32_t at, const record_t *record, const 
 
 /* ---- mount ---- */
 
-static unsigned zero_bits(uint32_t word)
-{
-    unsigned count = 0;
-    for (word = ~word; word != 0; word &= word - 1) {
-        count++;
-    }
-    return count;
-}
-
 /* Sets seq[index], 0 for a sector that is free or unusable. */
 static bool read_sector(settings_t *store, uint32_t index)
 {
@@ -184,13 +161,14 @@ static bool read_sector(settings_t *store, uint32_t index)
     store->seq[index] = 0;
     uint32_t seq = bytes_get_le32(h + 4);
     if (bytes_get_le32(h) == MAGIC && bytes_get_le32(h + 8) == bytes_crc32(0, h, 8) && seq != 0) {
-        if (zero_bits(bytes_get_le32(h + RETIRED_AT)) < 16) {
+        if (!store_is_marked(bytes_get_le32(h + RETIRED_AT))) {
             store->seq[index] = seq;
         }
         return true;
     }
     bool erased;
-    if (!is_erased(store, index * REGION_SECTOR, (index + 1) * REGION_SECTOR, &erased)) {
+    if (!store_is_erased(&store->region, index * REGION_SECTOR, (index + 1) * REGION_SECTOR,
+                         &erased)) {
         return false;
     }
     store->damaged += erased ? 0 : 1;
@@ -222,7 +200,8 @@ static bool scan_sector(settings_t *store, uint32_t index, uint32_t *end)
         at += record_size(&record);
     }
     bool clean = false;
-    if (kind == HEADER_ERASED && !is_erased(store, start + at, start + REGION_SECTOR, &clean)) {
+    if (kind == HEADER_ERASED &&
+        !store_is_erased(&store->region, start + at, start + REGION_SECTOR, &clean)) {
         return false;
     }
     /* What follows a torn header cannot be found, and must not be written over. */
@@ -300,9 +279,7 @@ static settings_status_t open_sector(settings_t *store)
         return SETTINGS_FULL; /* only damage leads here: seq counts erases */
     }
     uint32_t at = index * REGION_SECTOR;
-    bool erased;
-    if (!is_erased(store, at, at + REGION_SECTOR, &erased) ||
-        (!erased && !region_erase(&store->region, at, REGION_SECTOR))) {
+    if (!store_erase_sector(&store->region, index)) {
         return fail(store);
     }
     uint8_t h[12];
@@ -563,10 +540,7 @@ settings_status_t settings_purge(settings_t *store)
     }
     /* Free sectors may hold the remains of an interrupted erase. */
     for (uint32_t i = 0; i < store->sectors; i++) {
-        bool erased = true;
-        uint32_t at = i * REGION_SECTOR;
-        if (store->seq[i] == 0 && (!is_erased(store, at, at + REGION_SECTOR, &erased) ||
-                                   (!erased && !region_erase(&store->region, at, REGION_SECTOR)))) {
+        if (store->seq[i] == 0 && !store_erase_sector(&store->region, i)) {
             return fail(store);
         }
     }
