@@ -23,7 +23,7 @@ typedef struct {
     uint64_t timeout_s;
     phone_label_t label;
     bool have_label;
-    char found_address[64];
+    phone_device_t found;
     char passphrase[65];
 } phone_args_t;
 
@@ -179,19 +179,18 @@ static bool parse_security(const phone_args_t *args, int *security, err_t *err)
 static bool find_device(phone_args_t *args, err_t *err)
 {
     char path[FILE_PATH_MAX];
-    phone_device_t device;
 
     if (!args->name && args->label.name[0])
         args->name = args->label.name;
     if (args->address)
         return true;
-    if (!air_path(args->cli, path, err) || !phone_find(path, args->name, &device, err))
+    if (!air_path(args->cli, path, err) || !phone_find(path, args->name, &args->found, err))
         return false;
-    if (strcmp(device.transport, "softap") != 0)
+    if (strcmp(args->found.transport, "softap") != 0)
         return err_set(err, ERR_PRECONDITION, "%s is reached by \"%s\", which is not known here",
-                       device.name, device.transport);
-    strcpy(args->found_address, device.address);
-    args->address = args->found_address;
+                       args->found.name, args->found.transport);
+    args->name = args->found.name;
+    args->address = args->found.address;
     return true;
 }
 
@@ -342,7 +341,7 @@ static int run_provision(const cli_t *cli, int argc, char **argv)
     request.ssid = args.ssid;
     request.join_timeout_ms = (int)args.timeout_s * 1000;
     phone_result_t result = try_join(&args, &request, &joined, &err);
-    bytes_wipe(&args.label, sizeof args.label);
+    bytes_wipe(args.label.pop, sizeof args.label.pop);
     if (result != PHONE_OK)
         return failed(&args, result, &err);
     print_joined(&args, &joined);
@@ -421,7 +420,7 @@ static int run_networks(const cli_t *cli, int argc, char **argv)
     if (!prepare(&args, &request, &err))
         return failed(&args, PHONE_FAILED, &err);
     phone_result_t result = phone_networks(&request, networks, &count, &err);
-    bytes_wipe(&args.label, sizeof args.label);
+    bytes_wipe(args.label.pop, sizeof args.label.pop);
     if (result != PHONE_OK)
         return failed(&args, result, &err);
     if (cli->json)
