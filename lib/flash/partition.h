@@ -72,6 +72,10 @@ bool partition_table_build(const partition_table_t *table, uint8_t out[PARTITION
 bool partition_table_from_csv(const char *text, size_t len, uint32_t table_offset,
                               partition_table_t *table, err_t *err);
 
+/* A number as the CSV writes sizes: 0x9000, 36K, 4M, 512. False: it is none, negative, or over 32
+   bits. */
+bool partition_parse_size(const char *text, uint32_t *out);
+
 /* As gen_esp32part.py prints a binary table. Returns the bytes needed without the NUL; writes at
    most `cap` including it. */
 size_t partition_table_to_csv(const partition_table_t *table, char *out, size_t cap);

@@ -83,6 +83,16 @@ static bool parse_number(const char *text, int64_t *out)
     return *out >= -(int64_t)UINT32_MAX && *out <= (int64_t)UINT32_MAX;
 }
 
+bool partition_parse_size(const char *text, uint32_t *out)
+{
+    int64_t value;
+    if (!parse_number(text, &value) || value < 0) {
+        return false;
+    }
+    *out = (uint32_t)value;
+    return true;
+}
+
 static bool parse_byte(const char *text, int keyword, const char *what, uint8_t *out, err_t *err)
 {
     int64_t value;
