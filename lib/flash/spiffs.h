@@ -94,7 +94,8 @@ bool spiffs_read(const spiffs_t *fs, const spiffs_entry_t *entry, size_t max, ch
 bool spiffs_read_file(const spiffs_t *fs, const char *name, size_t max, char **data, size_t *len,
                       err_t *err);
 
-/* Reads every file once: true when the whole image is sound. */
+/* Reads every file once, and looks for pages in use that belong to none: true when the whole image
+   is sound. An image taken from a device in the middle of an update may not be. */
 bool spiffs_check(const spiffs_t *fs, err_t *err);
 
 #endif

@@ -336,19 +336,52 @@ bool spiffs_read_file(const spiffs_t *fs, const char *name, size_t max, char **d
     return spiffs_find(fs, name, &entry, err) && spiffs_read(fs, &entry, max, data, len, err);
 }
 
+/* Pages that a file of this size has: heads, further index pages, data. */
+static uint32_t pages_of(const spiffs_layout_t *l, uint32_t size)
+{
+    uint32_t data = (size + l->data_len - 1) / l->data_len;
+    uint32_t more = data > l->head_entries ? data - l->head_entries : 0;
+    return 1 + (more + l->index_entries - 1) / l->index_entries + data;
+}
+
+/* Every page that is in use belongs to a file: `owned` of them do. */
+static bool check_orphans(const spiffs_t *fs, const spiffs_layout_t *l, uint32_t owned, err_t *err)
+{
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < l->blocks * l->usable_pages; i++) {
+        uint32_t block = i / l->usable_pages;
+        uint16_t id = lookup(fs, block, i % l->usable_pages);
+        bool magic = fs->config.use_magic && i % l->usable_pages == l->magic_entry &&
+                     id == spiffs_magic(&fs->config, l, block);
+        if ((int64_t)block != fs->bad_block && id != SPIFFS_ID_FREE && id != SPIFFS_ID_DELETED &&
+            !magic) {
+            used++;
+        }
+    }
+    return used == owned || err_set(err, ERR_INPUT,
+                                    "%u SPIFFS pages are in use but the files have %u: a file is "
+                                    "damaged or its update was interrupted",
+                                    (unsigned)used, (unsigned)owned);
+}
+
 bool spiffs_check(const spiffs_t *fs, err_t *err)
 {
-    uint32_t cursor = 0;
+    uint32_t cursor = 0, owned = 0;
     bool end = false;
     spiffs_entry_t entry;
+    spiffs_layout_t l;
+    if (!spiffs_layout(&fs->config, &l, err)) {
+        return false;
+    }
     while (spiffs_next(fs, &cursor, &entry, &end, err) && !end) {
         char *data;
         size_t len;
         if (!spiffs_read(fs, &entry, fs->config.image_size, &data, &len, err)) {
             return false;
         }
+        owned += pages_of(&l, entry.size);
         bytes_wipe(data, len);
         free(data);
     }
-    return end;
+    return end && check_orphans(fs, &l, owned, err);
 }

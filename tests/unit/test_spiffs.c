@@ -2,8 +2,11 @@
 #include "flash_help.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "flash/spiffs.h"
+#include "base/file.h"
+#include "flash/spiffs_dir.h"
 
 #define SIZE 0x10000u
 
@@ -310,6 +313,24 @@ static void tolerates_one_wrong_magic_as_the_driver_does(void **state)
                    "but the partition has 0x20000");
 }
 
+/* A head that is destroyed takes its file away; the pages it leaves behind tell. */
+static void misses_a_file_that_lost_its_head(void **state)
+{
+    (void)state;
+    err_t err = ERR_INIT;
+    const spiffs_config_t config = spiffs_config_default(SIZE);
+    spiffs_t fs;
+    fresh();
+    assert_done(spiffs_open(&fs, &config, image, SIZE, &err), err);
+    assert_done(spiffs_check(&fs, &err), err);
+    memset(image + 0x102, 'X', 4);
+    assert_done(spiffs_open(&fs, &config, image, SIZE, &err), err);
+    assert_refused(check("/a.txt", &err), err, ERR_PRECONDITION, "no file /a.txt");
+    assert_refused(spiffs_check(&fs, &err), err, ERR_INPUT,
+                   "124 SPIFFS pages are in use but the "
+                   "files have 122");
+}
+
 /* What a running device leaves: deleted pages, a file that is being written. */
 static void reads_what_a_device_wrote(void **state)
 {
@@ -373,6 +394,130 @@ static void survives_random_damage(void **state)
     assert_true(refused > 50); /* else the rounds tested nothing */
 }
 
+/* ---- directories ---- */
+
+static char dir[64];
+
+static void put(const char *name, const char *text)
+{
+    char path[FILE_PATH_MAX];
+    err_t err = ERR_INIT;
+    assert_done(file_join(path, dir, name, &err), err);
+    assert_done(file_write(path, text, strlen(text), 0644, &err), err);
+}
+
+static int make_tree(void **state)
+{
+    (void)state;
+    err_t err = ERR_INIT;
+    char path[FILE_PATH_MAX];
+    strcpy(dir, "/tmp/cradle-spiffs-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    assert_done(file_join(path, dir, "sub/deep", &err), err);
+    assert_done(file_make_dirs(path, 0755, &err), err);
+    put("b", "1");
+    put("a", "22");
+    put("sub/deep/x", "333");
+    put("sub.txt", "");
+    assert_done(file_join(path, dir, "link", &err), err);
+    assert_int_equal(symlink("sub", path), 0);
+    assert_done(file_join(path, dir, "again", &err), err);
+    assert_int_equal(symlink("a", path), 0);
+    return 0;
+}
+
+static int remove_tree(void **state)
+{
+    (void)state;
+    err_t err = ERR_INIT;
+    assert_done(file_remove_tree(dir, &err), err);
+    return 0;
+}
+
+static void assert_names(spiffs_dir_t *files, const char *const *names)
+{
+    for (size_t i = 0; names[i] != NULL; i++) {
+        assert_true(i < files->count);
+        assert_string_equal(files->files[i].name, names[i]);
+        assert_true(names[i + 1] != NULL || files->count == i + 1);
+    }
+    spiffs_dir_free(files);
+}
+
+static void takes_directories_in_a_stated_order(void **state)
+{
+    (void)state;
+    err_t err = ERR_INIT;
+    spiffs_dir_t files;
+    /* By bytes: '.' comes before '/'. */
+    static const char *const sorted[] = {"/a", "/again", "/b", "/sub.txt", "/sub/deep/x", NULL};
+    static const char *const followed[] = {"/a",       "/again",      "/b", "/link/deep/x",
+                                           "/sub.txt", "/sub/deep/x", NULL};
+    static const char *const listed[] = {"/sub/deep/x", "/b", "/a", NULL};
+    assert_done(spiffs_dir_load(&files, dir, false, 100, &err), err);
+    assert_int_equal(files.files[1].len, 2);
+    assert_memory_equal(files.files[1].data, "22", 2);
+    assert_names(&files, sorted);
+    assert_done(spiffs_dir_load(&files, dir, true, 100, &err), err);
+    assert_names(&files, followed);
+    assert_done(spiffs_dir_load_list(&files, dir, "# order\nsub/deep/x\r\n\n/b\na", 100, &err),
+                err);
+    assert_names(&files, listed);
+    assert_refused(spiffs_dir_load_list(&files, dir, "a\nmissing\n", 100, &err), err,
+                   ERR_PRECONDITION, "line 2");
+    spiffs_dir_free(&files);
+    assert_refused(spiffs_dir_load(&files, dir, false, 2, &err), err, ERR_INPUT,
+                   "sub/deep/x has 3");
+    spiffs_dir_free(&files);
+    char path[FILE_PATH_MAX];
+    err_clear(&err);
+    assert_done(file_join(path, dir, "sub/loop", &err), err);
+    assert_int_equal(symlink("..", path), 0);
+    assert_refused(spiffs_dir_load(&files, dir, true, 100, &err), err, ERR_USAGE, "too deep");
+    spiffs_dir_free(&files);
+    err_clear(&err);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_refused(spiffs_dir_load(&files, dir, false, 100, &err), err, ERR_INPUT,
+                   "neither a file nor a directory");
+    spiffs_dir_free(&files);
+}
+
+static bool extract(const char *name, size_t *count, err_t *err)
+{
+    const spiffs_config_t config = spiffs_config_default(SIZE);
+    const spiffs_file_t files[] = {{"/ok", "fine", 4}, {name, "foreign", 7}};
+    char path[FILE_PATH_MAX];
+    spiffs_t fs;
+    return spiffs_build(&config, files, 2, image, err) &&
+           spiffs_open(&fs, &config, image, SIZE, err) && file_join(path, dir, "out", err) &&
+           spiffs_dir_save(&fs, path, count, err);
+}
+
+static void extracts_nothing_outside_its_directory(void **state)
+{
+    (void)state;
+    static const char *const evil[] = {"/../evil", "/a/../../evil", "/./x", "//x",
+                                       "evil",     "/a/..",         "/",    "/a//b"};
+    err_t err = ERR_INIT;
+    size_t count;
+    char path[FILE_PATH_MAX];
+    struct stat st;
+    for (size_t i = 0; i < sizeof evil / sizeof evil[0]; i++) {
+        assert_refused(extract(evil[i], &count, &err), err, ERR_INPUT, "no path below");
+        err_clear(&err);
+        assert_done(file_join(path, dir, "out", &err), err);
+        assert_done(file_remove_tree(path, &err), err);
+    }
+    assert_done(extract("/d/e/f", &count, &err), err);
+    assert_int_equal(count, 2);
+    assert_done(file_join(path, dir, "out/d/e/f", &err), err);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 7);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_refused(extract("/d/e/f", &count, &err), err, ERR_PRECONDITION, "exists already");
+}
+
 int main(void)
 {
     for (size_t i = 0; i < sizeof pattern; i++) {
@@ -388,9 +533,14 @@ int main(void)
         cmocka_unit_test(says_what_is_damaged),
         cmocka_unit_test(refuses_two_heads_and_two_names),
         cmocka_unit_test(tolerates_one_wrong_magic_as_the_driver_does),
+        cmocka_unit_test(misses_a_file_that_lost_its_head),
         cmocka_unit_test(reads_what_a_device_wrote),
         cmocka_unit_test(limits_what_it_reads),
         cmocka_unit_test(survives_random_damage),
+        cmocka_unit_test_setup_teardown(takes_directories_in_a_stated_order, make_tree,
+                                        remove_tree),
+        cmocka_unit_test_setup_teardown(extracts_nothing_outside_its_directory, make_tree,
+                                        remove_tree),
     };
     return cmocka_run_group_tests_name("spiffs", tests, NULL, NULL);
 }
