@@ -243,7 +243,7 @@ static void perform(void)
         break;
     case CRADLE_ACTION_REBOOT:
     case CRADLE_ACTION_HALT:
-        w->now += 1 + dice(5000);
+        w->now += 50 + dice(5000); /* no chip boots faster */
         boot();
         break;
     default:
@@ -279,7 +279,7 @@ static void power_cut(void)
         }
     }
     fake_power(fake);
-    sim.world.now += 1 + dice(100000);
+    sim.world.now += 50 + dice(100000);
     boot();
 }
 
