@@ -30,7 +30,7 @@
 #include "mqtt/mqtt_codec.h"
 
 /* Publishes, subscribes and unsubscribes without an answer. */
-#define MQTT_CLIENT_INFLIGHT_MAX 16
+#define MQTT_CLIENT_INFLIGHT_MAX 40
 
 /* Filters in one SUBSCRIBE. */
 #define MQTT_CLIENT_FILTER_MAX 8

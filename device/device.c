@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "device/device.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/rand.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "device/link.h"
+#include "device/provisioning.h"
+#include "device/radio.h"
+#include "device/sensors.h"
+#include "device/stores.h"
+
+/* What joining and a time server take on the simulated radio. */
+#define JOIN_MS  200
+#define CLOCK_MS 50
+
+struct device {
+    loop_t *loop;
+    device_settings_t settings;
+    boot_t boot;
+    stores_t stores;
+    cradle_port_t port;
+    cradle_product_t product;
+    sensors_t sensors;
+    cradle_device_t brain;
+    link_t *link;
+    provisioning_t *provisioning;
+    loop_timer_t tick;
+    loop_timer_t join_timer;
+    loop_timer_t clock_timer;
+    char ssid[33]; /* of the join under way, or of the network we are in */
+    char passphrase[65];
+    radio_joined_t joined;
+    bool halted;
+    bool reboot;
+};
+
+static void pump(device_t *device);
+
+static void note(void *ctx, const char *text)
+{
+    device_t *device = ctx;
+    if (device->settings.log != NULL) {
+        device->settings.log(device->settings.ctx, device->boot.sn, text);
+    }
+}
+
+static void feed(device_t *device, const cradle_event_t *event)
+{
+    cradle_device_handle(&device->brain, event, loop_now_ms(device->loop));
+    pump(device);
+}
+
+static void feed_type(device_t *device, cradle_event_type_t type)
+{
+    const cradle_event_t event = {.type = type};
+    feed(device, &event);
+}
+
+static void on_tick(void *ctx)
+{
+    feed_type(ctx, CRADLE_EVENT_TICK);
+}
+
+/* ---- radio and clock ---- */
+
+static void on_joined(void *ctx)
+{
+    device_t *device = ctx;
+    err_t err = ERR_INIT;
+    cradle_event_t event = {.type = CRADLE_EVENT_WIFI_UP};
+    uint16_t reason = radio_join(device->settings.networks, device->ssid, device->passphrase,
+                                 &device->joined, &err);
+    if (err.kind != ERR_NONE) {
+        note(device, err.text);
+    }
+    bytes_wipe(device->passphrase, sizeof device->passphrase);
+    if (reason != 0) {
+        event.type = CRADLE_EVENT_WIFI_DOWN;
+        event.u.wifi_down.reason = reason;
+    }
+    feed(device, &event);
+}
+
+static void on_clock(void *ctx)
+{
+    device_t *device = ctx;
+    const cradle_event_t event = {.type = CRADLE_EVENT_CLOCK,
+                                  .u.clock = {clock_wall_ms() + device->joined.clock_offset_ms}};
+    feed(device, &event);
+}
+
+/* ---- what link and provisioning report ---- */
+
+static void on_link(void *ctx, const cradle_event_t *event, const char *text)
+{
+    device_t *device = ctx;
+    if (text[0] != '\0') {
+        note(device, text);
+    }
+    feed(device, event);
+}
+
+static void on_provisioning(void *ctx, const cradle_event_t *event)
+{
+    feed(ctx, event);
+}
+
+/* ---- actions ---- */
+
+static void start_provisioning(device_t *device)
+{
+    err_t err = ERR_INIT;
+    char text[128];
+    const provisioning_handler_t handler = {device, on_provisioning, note};
+    if (device->provisioning != NULL) {
+        return;
+    }
+    if (!provisioning_start(&device->provisioning, device->loop, &device->boot,
+                            device->settings.air, device->settings.networks, &handler, &err)) {
+        note(device, err.text);
+        return;
+    }
+    snprintf(text, sizeof text, "waiting for a phone as %s", device->boot.service);
+    note(device, text);
+}
+
+static void connect(device_t *device, const cradle_action_t *action)
+{
+    char address[SITE_HOST_SIZE];
+    err_t err = ERR_INIT;
+    const char *name = device->boot.identity.cloud;
+    if (!device->boot.has_json && device->settings.cloud != NULL) {
+        name = device->settings.cloud;
+    }
+    if (!radio_resolve(device->settings.networks, device->ssid, name, address, &err)) {
+        note(device, err.text);
+    }
+    link_connect(device->link, name, address, action->u.connect.unix_ms,
+                 action->u.connect.clock_set);
+}
+
+static void join(device_t *device, const cradle_action_t *action)
+{
+    snprintf(device->ssid, sizeof device->ssid, "%s", action->u.join.ssid);
+    snprintf(device->passphrase, sizeof device->passphrase, "%s", action->u.join.passphrase);
+    loop_timer_start(device->loop, &device->join_timer, JOIN_MS, on_joined, device, NULL);
+}
+
+static void leave(device_t *device)
+{
+    loop_timer_stop(device->loop, &device->join_timer);
+    loop_timer_stop(device->loop, &device->clock_timer);
+    bytes_wipe(device->passphrase, sizeof device->passphrase);
+}
+
+static void halt(device_t *device, bool reboot)
+{
+    device->halted = true;
+    device->reboot = reboot;
+}
+
+static void perform(device_t *device, const cradle_action_t *action)
+{
+    switch (action->type) {
+    case CRADLE_ACTION_DISCONNECT:
+        link_disconnect(device->link);
+        break;
+    case CRADLE_ACTION_LEAVE:
+        leave(device);
+        break;
+    case CRADLE_ACTION_PROVISIONING_RESULT:
+        if (device->provisioning != NULL) {
+            provisioning_result(device->provisioning, action->u.provisioning.result,
+                                &device->joined);
+        }
+        break;
+    case CRADLE_ACTION_STOP_PROVISIONING:
+        provisioning_stop(device->provisioning);
+        device->provisioning = NULL;
+        break;
+    case CRADLE_ACTION_START_PROVISIONING:
+        start_provisioning(device);
+        break;
+    case CRADLE_ACTION_JOIN:
+        join(device, action);
+        break;
+    case CRADLE_ACTION_SET_CLOCK:
+        loop_timer_start(device->loop, &device->clock_timer, CLOCK_MS, on_clock, device, NULL);
+        break;
+    case CRADLE_ACTION_CONNECT:
+        connect(device, action);
+        break;
+    case CRADLE_ACTION_SUBSCRIBE:
+        link_subscribe(device->link, action->u.subscribe.filters, action->u.subscribe.count);
+        break;
+    case CRADLE_ACTION_PUBLISH:
+        /* The MQTT window is wider than the brain's: it is never refused while connected. */
+        link_publish(device->link, action->u.publish.topic, action->u.publish.payload,
+                     action->u.publish.len, action->u.publish.qos, action->u.publish.token);
+        break;
+    case CRADLE_ACTION_REBOOT:
+        halt(device, true);
+        break;
+    case CRADLE_ACTION_HALT:
+    default:
+        halt(device, false);
+        break;
+    }
+}
+
+/* Stopping the provisioning service from inside one of its own callbacks would pull the ground
+   from under it: the actions are performed in a timer's callback, where nothing of ours is on the
+   stack. */
+static void on_pump(void *ctx)
+{
+    device_t *device = ctx;
+    cradle_action_t action;
+    while (!device->halted && cradle_device_next(&device->brain, &action)) {
+        perform(device, &action);
+    }
+    if (device->halted) {
+        device->settings.halted(device->settings.ctx, device->reboot);
+        return;
+    }
+    uint64_t deadline = cradle_device_deadline(&device->brain);
+    uint64_t now = loop_now_ms(device->loop);
+    if (deadline != UINT64_MAX) {
+        loop_timer_start(device->loop, &device->tick, deadline > now ? deadline - now : 0, on_tick,
+                         device, NULL);
+    }
+}
+
+static void pump(device_t *device)
+{
+    loop_timer_start(device->loop, &device->tick, 0, on_pump, device, NULL);
+}
+
+/* ---- life ---- */
+
+static void on_changed(void *ctx, cradle_state_t from, cradle_state_t to, const char *why,
+                       uint32_t wait_ms)
+{
+    device_t *device = ctx;
+    char text[256];
+    if (from != to) {
+        snprintf(text, sizeof text, "%s -> %s%s%s", cradle_state_name(from), cradle_state_name(to),
+                 why != NULL ? ": " : "", why != NULL ? why : "");
+    } else {
+        snprintf(text, sizeof text, "%s: %s; next try in %.1f s", cradle_state_name(to),
+                 why != NULL ? why : "failed", (double)wait_ms / 1000.0);
+    }
+    note(device, text);
+}
+
+static void random_bytes(void *ctx, void *out, size_t len)
+{
+    (void)ctx;
+    if (len > INT32_MAX || RAND_bytes(out, (int)len) != 1) {
+        abort(); /* without random bytes nothing that follows is safe */
+    }
+}
+
+bool device_open(device_t **device, loop_t *loop, flash_t *flash, const uint8_t mac[6],
+                 const device_settings_t *settings, err_t *err)
+{
+    device_t *d = calloc(1, sizeof *d);
+    if (d == NULL) {
+        flash_close(flash);
+        return err_set(err, ERR_SYSTEM, "out of memory for a device");
+    }
+    d->loop = loop;
+    d->settings = *settings;
+    if (!boot_open(&d->boot, flash, mac, err)) {
+        free(d);
+        return false;
+    }
+    const link_handler_t handler = {d, on_link};
+    if (!link_open(&d->link, loop, &d->boot, &handler, err)) {
+        device_close(d);
+        return false;
+    }
+    stores_init(&d->stores, &d->boot.settings, &d->boot.outbox, &d->port);
+    d->port.ctx = &d->stores;
+    d->port.random = random_bytes;
+    d->stores.changed_ctx = d;
+    d->stores.changed = on_changed;
+    sensors_product(&d->sensors, &d->product);
+    const cradle_facts_t facts = {.sn = d->boot.sn,
+                                  .model = d->boot.identity.model,
+                                  .hardware = d->boot.identity.hw,
+                                  .firmware = d->boot.app.project,
+                                  .version = d->boot.app.version,
+                                  .birth_not_after = d->boot.leaf.not_after,
+                                  /* a clock can never be right before its own certificate */
+                                  .built = d->boot.leaf.not_before};
+    cradle_device_init(&d->brain, &d->port, &d->product, &facts, loop_now_ms(loop));
+    pump(d);
+    *device = d;
+    return true;
+}
+
+void device_reset(device_t *device)
+{
+    feed_type(device, CRADLE_EVENT_RESET);
+}
+
+void device_stop(device_t *device)
+{
+    feed_type(device, CRADLE_EVENT_SHUTDOWN);
+}
+
+void device_close(device_t *device)
+{
+    if (device == NULL) {
+        return;
+    }
+    loop_timer_stop(device->loop, &device->tick);
+    leave(device);
+    provisioning_stop(device->provisioning);
+    link_free(device->link);
+    boot_close(&device->boot);
+    bytes_wipe(device, sizeof *device);
+    free(device);
+}
+
+const boot_t *device_boot(const device_t *device)
+{
+    return &device->boot;
+}
+
+void device_status(const device_t *device, cradle_status_t *status)
+{
+    cradle_device_status(&device->brain, status);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "device/link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mqtt/mqtt_client.h"
+#include "net/address.h"
+#include "net/tls.h"
+
+#define INPUT_MAX    (MQTT_REMAINING_DEFAULT + 5)
+#define OUTPUT_MAX   16384
+#define KEEP_ALIVE_S 60
+
+struct link {
+    loop_t *loop;
+    const boot_t *boot;
+    link_handler_t handler;
+    tls_t *tls;
+    mqtt_client_t mqtt;
+    bool up; /* CONNACK 0 came */
+    loop_timer_t timer;
+    loop_timer_t late; /* reports a failure to begin outside of link_connect */
+    char late_text[ERR_TEXT_MAX];
+    uint8_t *in;
+    size_t in_len;
+    uint8_t out_buf[OUTPUT_MAX];
+    mqtt_out_t out;
+};
+
+static void on_timer(void *ctx);
+
+bool link_open(link_t **link, loop_t *loop, const boot_t *boot, const link_handler_t *handler,
+               err_t *err)
+{
+    link_t *l = calloc(1, sizeof *l);
+    uint8_t *in = malloc(INPUT_MAX);
+    if (l == NULL || in == NULL) {
+        free(l);
+        free(in);
+        return err_set(err, ERR_SYSTEM, "out of memory for a connection");
+    }
+    l->loop = loop;
+    l->boot = boot;
+    l->handler = *handler;
+    l->in = in;
+    mqtt_out_init(&l->out, l->out_buf, sizeof l->out_buf);
+    *link = l;
+    return true;
+}
+
+/* Forgets the connection without a word to the brain. */
+static void drop(link_t *link)
+{
+    loop_timer_stop(link->loop, &link->timer);
+    loop_timer_stop(link->loop, &link->late);
+    tls_close(link->tls);
+    link->tls = NULL;
+    link->up = false;
+    link->in_len = 0;
+    mqtt_out_init(&link->out, link->out_buf, sizeof link->out_buf);
+}
+
+void link_free(link_t *link)
+{
+    if (link != NULL) {
+        drop(link);
+        free(link->in);
+        free(link);
+    }
+}
+
+static void report_down(link_t *link, cradle_down_t why, bool by_peer, const char *text)
+{
+    char copy[ERR_TEXT_MAX];
+    snprintf(copy, sizeof copy, "%s", text); /* it may point into what drop() frees */
+    bool was_up = link->up;
+    drop(link);
+    const cradle_event_t event = {.type = CRADLE_EVENT_CLOUD_DOWN,
+                                  .u.cloud_down = {why, was_up && by_peer}};
+    link->handler.event(link->handler.ctx, &event, copy);
+}
+
+/* Sends what the MQTT session has written, and sets the timer to its deadline. */
+static void flush(link_t *link)
+{
+    if (link->tls == NULL) {
+        return;
+    }
+    if (link->out.len > 0 && tls_write(link->tls, link->out.buf, link->out.len)) {
+        mqtt_out_sent(&link->out, link->out.len);
+    }
+    uint64_t deadline = mqtt_client_deadline(&link->mqtt);
+    uint64_t now = loop_now_ms(link->loop);
+    if (deadline == MQTT_CLIENT_NO_DEADLINE) {
+        loop_timer_stop(link->loop, &link->timer);
+    } else {
+        loop_timer_start(link->loop, &link->timer, deadline > now ? deadline - now : 0, on_timer,
+                         link, NULL);
+    }
+}
+
+/* ---- what comes from the cloud ---- */
+
+static void on_message(link_t *link, const mqtt_client_event_t *in)
+{
+    const cradle_event_t event = {.type = CRADLE_EVENT_MESSAGE,
+                                  .u.message = {in->publish.topic.text, in->publish.topic.len,
+                                                in->publish.payload.text, in->publish.payload.len}};
+    uint16_t id = in->publish.id;
+    link->handler.event(link->handler.ctx, &event, "");
+    if (id != 0 && link->tls != NULL) {
+        mqtt_client_puback(&link->mqtt, id, loop_now_ms(link->loop), &link->out);
+    }
+}
+
+static void on_suback(link_t *link, const mqtt_client_event_t *in)
+{
+    cradle_event_t event = {.type = CRADLE_EVENT_SUBSCRIBED, .u.subscribed = {true}};
+    for (size_t i = 0; i < in->count; i++) {
+        if (in->codes[i] >= MQTT_SUBACK_REFUSED) {
+            event.u.subscribed.granted = false;
+        }
+    }
+    link->handler.event(link->handler.ctx, &event, "");
+}
+
+static void on_event(link_t *link, const mqtt_client_event_t *in)
+{
+    cradle_event_t event = {.type = CRADLE_EVENT_CLOUD_UP};
+    char text[64];
+    switch (in->type) {
+    case MQTT_CLIENT_CONNECTED:
+        link->up = true;
+        link->handler.event(link->handler.ctx, &event, "");
+        break;
+    case MQTT_CLIENT_REFUSED:
+        snprintf(text, sizeof text, "CONNACK %u", in->code);
+        /* 5 is about our certificate; 3 (unavailable) and the rest are the server's own trouble */
+        report_down(link, in->code == 5 ? CRADLE_DOWN_REFUSED : CRADLE_DOWN_OUTAGE, true, text);
+        break;
+    case MQTT_CLIENT_CLOSED:
+        report_down(link, CRADLE_DOWN_OUTAGE, false, mqtt_closed_text(in->reason));
+        break;
+    case MQTT_CLIENT_PUBLISH:
+        on_message(link, in);
+        break;
+    case MQTT_CLIENT_PUBACK:
+        event.type = CRADLE_EVENT_ACKED;
+        event.u.acked.token = (uint16_t)in->token;
+        link->handler.event(link->handler.ctx, &event, "");
+        break;
+    case MQTT_CLIENT_SUBACK:
+        on_suback(link, in);
+        break;
+    case MQTT_CLIENT_NOTHING:
+    case MQTT_CLIENT_UNSUBACK:
+    default:
+        break;
+    }
+}
+
+static void on_readable(void *ctx)
+{
+    link_t *link = ctx;
+    size_t n;
+    while (link->tls != NULL && link->in_len < INPUT_MAX &&
+           (n = tls_read(link->tls, link->in + link->in_len, INPUT_MAX - link->in_len)) > 0) {
+        size_t at = 0;
+        mqtt_client_event_t event;
+        link->in_len += n;
+        while (link->tls != NULL &&
+               mqtt_client_take(&link->mqtt, link->in + at, link->in_len - at, &event)) {
+            at += event.size;
+            on_event(link, &event);
+        }
+        if (link->tls == NULL) {
+            return;
+        }
+        memmove(link->in, link->in + at, link->in_len - at);
+        link->in_len -= at;
+    }
+    flush(link);
+}
+
+static void on_timer(void *ctx)
+{
+    link_t *link = ctx;
+    mqtt_client_event_t event;
+    if (mqtt_client_tick(&link->mqtt, loop_now_ms(link->loop), &event, &link->out)) {
+        on_event(link, &event);
+    }
+    flush(link);
+}
+
+static void on_ready(void *ctx)
+{
+    link_t *link = ctx;
+    const mqtt_client_config_t config = {.client_id = link->boot->sn, .keep_alive_s = KEEP_ALIVE_S};
+    mqtt_client_init(&link->mqtt, &config);
+    mqtt_client_connect(&link->mqtt, loop_now_ms(link->loop), &link->out);
+    flush(link);
+}
+
+/* TLS alerts about the certificate we showed; others are trouble of the connection. */
+static bool alert_is_about_us(int alert)
+{
+    return (alert >= 40 && alert <= 49) || alert == 116 || alert == 51;
+}
+
+static void on_end(void *ctx, const tls_end_t *end)
+{
+    link_t *link = ctx;
+    cradle_down_t why = CRADLE_DOWN_OUTAGE;
+    if (end->kind == TLS_END_UNTRUSTED) {
+        why = CRADLE_DOWN_SERVER;
+    } else if (end->kind == TLS_END_REFUSED && alert_is_about_us(end->alert)) {
+        why = CRADLE_DOWN_REFUSED;
+    }
+    report_down(link, why, true, end->text);
+}
+
+/* ---- what the brain wants ---- */
+
+static bool begin(link_t *link, const char *name, const char *address, int64_t unix_ms,
+                  bool clock_set, err_t *err)
+{
+    char host[NET_HOST_SIZE];
+    uint16_t port;
+    int fd;
+    tls_context_t *context;
+    if (!net_split(name, host, &port, err)) {
+        return false;
+    }
+    const tls_client_settings_t settings = {.chain = &link->boot->chain,
+                                            .key = link->boot->key,
+                                            .anchors = &link->boot->anchors,
+                                            .name = host,
+                                            .now = unix_ms / 1000,
+                                            .clock_unset = !clock_set};
+    const tls_handlers_t handlers = {
+        .on_ready = on_ready, .on_readable = on_readable, .on_end = on_end, .ctx = link};
+    if (!tls_client_context(&context, &settings, err)) {
+        return false;
+    }
+    bool ok = net_connect(address, &fd, err) &&
+              tls_connect(&link->tls, link->loop, context, fd, &handlers, err);
+    tls_context_free(context);
+    return ok;
+}
+
+static void on_late(void *ctx)
+{
+    link_t *link = ctx;
+    report_down(link, CRADLE_DOWN_OUTAGE, false, link->late_text);
+}
+
+void link_connect(link_t *link, const char *name, const char *address, int64_t unix_ms,
+                  bool clock_set)
+{
+    err_t err = ERR_INIT;
+    drop(link);
+    if (!begin(link, name, address, unix_ms, clock_set, &err)) {
+        link->tls = NULL;
+        snprintf(link->late_text, sizeof link->late_text, "%s", err.text);
+        loop_timer_start(link->loop, &link->late, 0, on_late, link, NULL);
+    }
+}
+
+void link_disconnect(link_t *link)
+{
+    if (link->tls != NULL && link->up) {
+        mqtt_client_disconnect(&link->mqtt, loop_now_ms(link->loop), &link->out);
+        flush(link);
+        tls_finish(link->tls, 1000);
+        link->tls = NULL;
+    }
+    drop(link);
+}
+
+bool link_subscribe(link_t *link, const char *const *filters, size_t count)
+{
+    bool ok =
+        link->up && mqtt_client_subscribe(&link->mqtt, filters, count, 1, 0,
+                                          loop_now_ms(link->loop), &link->out) == MQTT_CLIENT_OK;
+    flush(link);
+    return ok;
+}
+
+bool link_publish(link_t *link, const char *topic, const char *payload, size_t len, uint8_t qos,
+                  uint16_t token)
+{
+    const mqtt_text_t text = {payload, len};
+    bool ok =
+        link->up && mqtt_client_publish(&link->mqtt, mqtt_text(topic), text, qos, token,
+                                        loop_now_ms(link->loop), &link->out) == MQTT_CLIENT_OK;
+    flush(link);
+    return ok;
+}
