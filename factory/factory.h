@@ -5,15 +5,18 @@
  *
  * Order of events, so that a kill at any instant loses nothing but serial numbers:
  *   1. a block of numbers is reserved in custody (synced);
- *   2. keys, certificates and images are made, written to factory/units/SN/ (0600), read back from
- *      the file and parsed again;
- *   3. the files are synced;
- *   4. custody records all units of the block in one transaction (synced): only now they exist.
- * A run that begins finds blocks whose run has died before 4: their unfinished SNs are recorded as
+ *   2. keys, certificates and images are made, written to factory/units/SN/ (0600, synced), read
+ *      back from the file and parsed again;
+ *   3. custody records all units of the block in one transaction (synced): only now they exist.
+ * A run that begins finds blocks whose run has died before 3: their unfinished SNs are recorded as
  * void, their files removed, and they are never given out again. Several runs may work on one site
  * at once. A device's private key exists in the process and in its image, nowhere else.
  *
- * Uses threads of its own, and OpenSSL's. Everything blocks. CA keys are read from the site.
+ * MAC: locally administered. 02 and 40 bits, the number exclusive-or the site's first 40: unique
+ * within a site, and two sites rarely meet. An adopted unit has 06 and 40 bits of a hash of its SN,
+ * chosen so that no other adopted unit has them.
+ *
+ * Everything blocks (disk, key generation). CA keys are read from the site and wiped at the end.
  */
 #ifndef CRADLE_FACTORY_FACTORY_H
 #define CRADLE_FACTORY_FACTORY_H
@@ -23,13 +26,13 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "pki/key.h"
 #include "site/identity.h"
 #include "site/site.h"
 
 /* The largest number of units of one call. */
-#define FACTORY_COUNT_MAX 10000000
-#define FACTORY_MAC_SIZE  18 /* "02:00:00:00:00:04" */
+#define FACTORY_COUNT_MAX    10000000
+#define FACTORY_MAC_SIZE     18 /* "02:00:00:00:00:04" */
+#define FACTORY_SERVICE_SIZE 16 /* "ESP-PROV-A1B2"     */
 /* The identity partition: 0x17000, 0x9000 bytes (docs/architecture.md). */
 #define FACTORY_IDENTITY_SIZE 0x9000
 /* The chain of writers in custody. */
@@ -39,38 +42,30 @@
 typedef struct {
     char sn[SITE_SN_SIZE];
     char mac[FACTORY_MAC_SIZE];
-    char key_id[PKI_KEY_ID_SIZE];
-    char key_type[12];
+    char service[FACTORY_SERVICE_SIZE]; /* the name under which it is provisioned, from the MAC   */
+    char credentials_id[65];            /* of the leaf, as ThingsBoard stores it (pki/cert.h)     */
     char leaf_sha256[65];
-    char identity_sha256[65];
-    int64_t not_after; /* seconds since 1970 */
+    char identity_sha256[65]; /* of identity.bin */
+    int64_t not_after;        /* seconds since 1970 */
     int64_t made_ms;
     bool adopted;
 } factory_unit_t;
 
 typedef struct {
-    uint64_t count;
-    pki_key_type_t key_type;
-    uint32_t days;    /* validity of the certificates; 0 = the site's                          */
-    int security;     /* of provisioning: 0, 1 or 2                                            */
-    bool pop;         /* a random proof of possession per unit (security 1 and 2)              */
-    unsigned workers; /* threads; 0 = one per processor                                        */
-    /* Called in the caller's thread after each unit that exists; return false to stop after the
-       block that was begun. May be NULL. */
-    bool (*made)(void *context, const factory_unit_t *unit, uint64_t done, uint64_t total);
+    uint64_t count; /* 1 to FACTORY_COUNT_MAX */
+    /* Called after each unit that exists; return false to stop after the block that was begun.
+       May be NULL. */
+    bool (*made)(void *context, const factory_unit_t *unit);
     void *context;
 } factory_run_t;
-
-/* The site's own defaults and count 1. */
-void factory_run_default(const site_t *site, factory_run_t *run);
 
 typedef struct {
     uint64_t made;
     uint64_t voided; /* SNs of earlier runs that died */
-    char first[SITE_SN_SIZE];
-    char last[SITE_SN_SIZE];
 } factory_result_t;
 
+/* Key type, days, model, host names, proof of possession: as cradle.json says. On failure `result`
+   says how many units exist all the same. */
 bool factory_run(const site_t *site, const factory_run_t *run, factory_result_t *result,
                  err_t *err);
 
@@ -78,36 +73,39 @@ typedef struct {
     const char *key; /* paths of the three files, as the mission's openssl commands make them */
     const char *cert;
     const char *chain; /* the CAs that the *server* is checked against */
+    bool foreign;      /* the certificate need not come from the site's product CA */
 } factory_adopt_t;
 
-/* Makes a unit of an identity from elsewhere: SN = CN, SPIFFS image of just these three files. A
-   lone leaf in `cert` is completed from the site's CAs or from `chain` where the signatures match.
-   Refused with the reason: a key that does not fit the certificate, a certificate that the front
-   door would refuse (pki/chain.h, checked against the site's product CA), an SN that is taken,
-   reserved or no SN. */
+/* Makes a unit of an identity from elsewhere: SN = CN, SPIFFS image of just these three files (no
+   device.json). A lone leaf in `cert` is completed from `chain` and the site's CAs where the
+   signatures match. Refused with the reason: a key that does not fit the certificate, a certificate
+   that the front door would refuse (pki/chain.h, checked against the site's product CA, or with
+   `foreign` against the last one of its own chain; a foreign lone leaf is not checked), an SN that
+   is taken, in a block that was reserved, or no SN. */
 bool factory_adopt(const site_t *site, const factory_adopt_t *files, factory_unit_t *unit,
                    err_t *err);
 
-/* Writes the unit's flash, 4 MB, to a new file (0600): partition table, erased otadata, app image,
-   identity, and what the unit wrote since (read-only: a running unit is refused). */
+/* Writes the unit's flash, 4 MB, to a file (0600): partition table, erased otadata, app image,
+   identity, and what the unit wrote since. ERR_PRECONDITION: no such unit, or the path exists. */
 bool factory_export(const site_t *site, const char *sn, const char *path, err_t *err);
 
-/* Units in the order in which they were made; return false to stop. */
+/* Units in the order in which custody recorded them; return false to stop. A site that has not
+   made any is no error. */
 bool factory_each(const site_t *site, bool (*each)(void *context, const factory_unit_t *unit),
                   void *context, err_t *err);
 
-/* What is in a unit's identity image, read and checked from the file. */
+/* A unit, with what is in its identity image. */
 typedef struct {
     factory_unit_t unit;
-    site_identity_t identity;
-    bool has_identity_json; /* false for an adopted one */
-    char pem_subjects[512]; /* "SN-000001 <- Acme Line CA <- Acme Product CA" */
+    site_identity_t identity; /* site_identity_default when has_json is false */
+    bool has_json;            /* false for an adopted one */
 } factory_detail_t;
 
-/* ERR_PRECONDITION: no such unit; ERR_INPUT: its image is not what custody recorded. */
+/* ERR_PRECONDITION: no such unit; ERR_INPUT: its image is not what custody recorded. The proof of
+   possession in it belongs on a label: wipe it where it is not needed. */
 bool factory_show(const site_t *site, const char *sn, factory_detail_t *detail, err_t *err);
 
-/* "ESP-PROV-A1B2" of a MAC text. */
-bool factory_service_name(const char *mac, char out[16]);
+/* "ESP-PROV-A1B2" of a MAC text; false when it is none. */
+bool factory_service_name(const char *mac, char out[FACTORY_SERVICE_SIZE]);
 
 #endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* internal: what the files of the factory share with one another and with nobody else. */
+#ifndef CRADLE_FACTORY_INTERNAL_H
+#define CRADLE_FACTORY_INTERNAL_H
+
+#include "custody/custody.h"
+#include "factory/factory.h"
+#include "pki/cert.h"
+#include "pki/chain.h"
+#include "pki/signer.h"
+
+/* A lock that is held while numbers are taken, by whoever takes them. */
+#define FACTORY_ALLOT "factory-allot"
+
+/* The four files of an identity; the texts are heap memory. */
+typedef struct {
+    char *key; /* PKCS#8 PEM */
+    size_t key_len;
+    char *cert;
+    size_t cert_len;
+    char *chain;
+    size_t chain_len;
+    char *json; /* NULL: none */
+    size_t json_len;
+} factory_files_t;
+
+void factory_files_free(factory_files_t *files); /* wipes */
+
+/* The CAs that may have signed a device: product, line, renewal. */
+bool factory_trust(const site_t *site, pki_chain_t *issuing, pki_trust_t **trust, err_t *err);
+
+/* Builds the image, writes it and chip.json, reads both back from the disk and checks them against
+   `trust` (NULL: the chain is not checked) at `now`. Fills everything of *unit but sn, mac and
+   adopted, which it takes. */
+bool factory_unit_write(const site_t *site, const factory_files_t *files, const pki_trust_t *trust,
+                        int64_t now, factory_unit_t *unit, err_t *err);
+
+/* What identity.bin holds, parsed: key and certificate belong together and are about unit->sn. The
+   chain is freed by the caller when it succeeded. Sets the hashes and not_after of *unit. */
+bool factory_unit_read(const site_t *site, factory_unit_t *unit, pki_chain_t *chain,
+                       site_identity_t *identity, bool *has_json, err_t *err);
+
+/* Removes what a run left of an SN that is void. */
+bool factory_unit_remove(const site_t *site, const char *sn, err_t *err);
+
+/* factory/base.bin, if it is not there yet. It is never changed: overlays are bound to it. */
+bool factory_base_make(const site_t *site, err_t *err);
+
+bool factory_custody_open(const site_t *site, const char *writer, custody_t **custody, err_t *err);
+
+/* The detail of an identity entry. */
+bool factory_record_write(const factory_unit_t *unit, char *out, size_t cap, err_t *err);
+bool factory_record_read(const custody_entry_t *entry, factory_unit_t *unit);
+bool factory_record_find(const site_t *site, const char *sn, factory_unit_t *unit, err_t *err);
+
+/* Settles the reservations of runs that have died. */
+bool factory_recover(const site_t *site, custody_t *custody, uint64_t *voided, err_t *err);
+
+/* Makes every number of a reservation that is no unit void, and closes it. The caller holds the
+   lock of its run. */
+bool factory_settle(const site_t *site, custody_t *custody,
+                    const custody_reservation_t *reservation, uint64_t *voided, err_t *err);
+
+#endif

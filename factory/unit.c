@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One unit's files: the identity image and what its chip knows of itself. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "factory/internal.h"
+#include "flash/appimage.h"
+#include "flash/spiffs.h"
+#include "json/json.h"
+
+static void free_text(char *text, size_t len)
+{
+    if (text != NULL) {
+        bytes_wipe(text, len);
+        free(text);
+    }
+}
+
+void factory_files_free(factory_files_t *files)
+{
+    free_text(files->key, files->key_len);
+    free_text(files->cert, files->cert_len);
+    free_text(files->chain, files->chain_len);
+    free_text(files->json, files->json_len);
+    memset(files, 0, sizeof *files);
+}
+
+bool factory_trust(const site_t *site, pki_chain_t *issuing, pki_trust_t **trust, err_t *err)
+{
+    static const char *const NAMES[] = {"line", "renewal"};
+    pki_chain_t product = PKI_CHAIN_INIT;
+    char path[FILE_PATH_MAX];
+    *issuing = (pki_chain_t)PKI_CHAIN_INIT;
+    *trust = NULL;
+    bool ok = site_ca_path(site, "product", path, err) && pki_chain_load(path, &product, err);
+    for (size_t i = 0; ok && i < sizeof NAMES / sizeof *NAMES; i++) {
+        X509 *cert = NULL;
+        ok = site_ca_path(site, NAMES[i], path, err) && pki_cert_load(path, &cert, err) &&
+             pki_chain_add(issuing, cert, err);
+        pki_cert_free(cert);
+    }
+    ok = ok && pki_trust_new(&product, issuing, trust, err) &&
+         pki_chain_add(issuing, product.cert[0], err);
+    pki_chain_free(&product);
+    if (!ok) {
+        pki_chain_free(issuing);
+        pki_trust_free(*trust);
+        *trust = NULL;
+    }
+    return ok;
+}
+
+static bool build_image(const factory_files_t *files, uint8_t *image, err_t *err)
+{
+    const spiffs_config_t config = spiffs_config_default(FACTORY_IDENTITY_SIZE);
+    spiffs_file_t list[4]; /* sorted by path, so that equal files give equal bytes */
+    size_t count = 0;
+    list[count++] = (spiffs_file_t){SITE_IDENTITY_CERT, files->cert, files->cert_len};
+    if (files->json != NULL) {
+        list[count++] = (spiffs_file_t){SITE_IDENTITY_JSON, files->json, files->json_len};
+    }
+    list[count++] = (spiffs_file_t){SITE_IDENTITY_KEY, files->key, files->key_len};
+    list[count++] = (spiffs_file_t){SITE_IDENTITY_SERVER, files->chain, files->chain_len};
+    return spiffs_build(&config, list, count, image, err);
+}
+
+static bool write_files(const site_t *site, const factory_unit_t *unit, const uint8_t *image,
+                        err_t *err)
+{
+    char path[FILE_PATH_MAX];
+    char chip[64];
+    int n = snprintf(chip, sizeof chip, "{\"mac\":\"%s\"}\n", unit->mac);
+    return site_unit_path(site, unit->sn, NULL, path, err) && file_make_dirs(path, 0700, err) &&
+           site_unit_path(site, unit->sn, "identity.bin", path, err) &&
+           file_write(path, image, FACTORY_IDENTITY_SIZE, 0600, err) &&
+           site_unit_path(site, unit->sn, "chip.json", path, err) &&
+           file_write(path, chip, (size_t)n, 0644, err);
+}
+
+bool factory_unit_write(const site_t *site, const factory_files_t *files, const pki_trust_t *trust,
+                        int64_t now, factory_unit_t *unit, err_t *err)
+{
+    pki_chain_t chain = PKI_CHAIN_INIT;
+    site_identity_t identity;
+    bool has_json;
+    uint8_t *image = malloc(FACTORY_IDENTITY_SIZE);
+    if (image == NULL) {
+        return err_set(err, ERR_SYSTEM, "out of memory for an identity image");
+    }
+    bool ok = factory_service_name(unit->mac, unit->service) && build_image(files, image, err) &&
+              write_files(site, unit, image, err);
+    bytes_wipe(image, FACTORY_IDENTITY_SIZE);
+    free(image);
+    if (!ok || !factory_unit_read(site, unit, &chain, &identity, &has_json, err)) {
+        return false;
+    }
+    if (trust != NULL) {
+        const pki_chain_policy_t policy = {.now = now};
+        pki_chain_verdict_t verdict;
+        if (pki_chain_check(trust, chain.cert, chain.count, &policy, &verdict) != PKI_CHAIN_OK) {
+            ok = err_set(err, ERR_INPUT, "%s would not be let in by the cloud: %s", unit->sn,
+                         verdict.text);
+        }
+    }
+    if (has_json != (files->json != NULL)) {
+        ok = err_set(err, ERR_INPUT, "the image of %s was not read back as written", unit->sn);
+    }
+    bytes_wipe(&identity, sizeof identity);
+    pki_chain_free(&chain);
+    return ok;
+}
+
+static bool read_chain(const spiffs_t *fs, const char *name, pki_chain_t *chain, err_t *err)
+{
+    char *pem;
+    size_t len;
+    *chain = (pki_chain_t)PKI_CHAIN_INIT;
+    if (!spiffs_read_file(fs, name, PKI_PEM_MAX, &pem, &len, err)) {
+        return false;
+    }
+    bool ok = pki_chain_parse(pem, len, chain, err) || err_add(err, "%s", name);
+    free(pem);
+    return ok;
+}
+
+static bool read_json(const spiffs_t *fs, site_identity_t *identity, bool *has_json, err_t *err)
+{
+    spiffs_entry_t entry;
+    char *text;
+    size_t len;
+    site_identity_default(identity);
+    *has_json = spiffs_find(fs, SITE_IDENTITY_JSON, &entry, NULL);
+    if (!*has_json) {
+        return true;
+    }
+    if (!spiffs_read(fs, &entry, SITE_IDENTITY_JSON_MAX, &text, &len, err)) {
+        return false;
+    }
+    bool ok = site_identity_parse(text, len, identity, err);
+    free_text(text, len);
+    return ok;
+}
+
+/* The key belongs to the leaf, and the leaf to this SN. */
+static bool check_key(const spiffs_t *fs, X509 *leaf, factory_unit_t *unit, err_t *err)
+{
+    EVP_PKEY *key = NULL;
+    pki_facts_t facts;
+    char *pem;
+    size_t len;
+    if (!spiffs_read_file(fs, SITE_IDENTITY_KEY, PKI_KEY_PEM_MAX, &pem, &len, err)) {
+        return false;
+    }
+    bool ok = pki_key_parse(pem, len, NULL, &key, err) && pki_cert_facts(leaf, &facts, err);
+    free_text(pem, len);
+    if (ok && (!pki_key_matches(key, leaf) || !pki_key_check_pair(key, err))) {
+        ok = err_set(err, ERR_INPUT, "%s is not the key of %s", SITE_IDENTITY_KEY,
+                     SITE_IDENTITY_CERT);
+    }
+    pki_key_free(key);
+    if (ok && strcmp(facts.cn, unit->sn) != 0) {
+        ok = err_set(err, ERR_INPUT, "the certificate is of \"%s\"", facts.cn);
+    }
+    if (ok) {
+        unit->not_after = facts.not_after;
+        memcpy(unit->leaf_sha256, facts.sha256_hex, sizeof unit->leaf_sha256);
+        memcpy(unit->credentials_id, facts.credentials_id, sizeof unit->credentials_id);
+    }
+    return ok;
+}
+
+static bool read_image(const char *image, size_t len, factory_unit_t *unit, pki_chain_t *chain,
+                       site_identity_t *identity, bool *has_json, err_t *err)
+{
+    const spiffs_config_t config = spiffs_config_default(FACTORY_IDENTITY_SIZE);
+    pki_chain_t server;
+    spiffs_t fs;
+    uint8_t hash[32];
+    if (!pki_sha256(image, len, hash, err) || !spiffs_open(&fs, &config, image, len, err) ||
+        !spiffs_check(&fs, err) || !read_chain(&fs, SITE_IDENTITY_SERVER, &server, err)) {
+        return false;
+    }
+    pki_chain_free(&server);
+    bytes_to_hex(hash, sizeof hash, unit->identity_sha256, sizeof unit->identity_sha256);
+    if (!read_chain(&fs, SITE_IDENTITY_CERT, chain, err)) {
+        return false;
+    }
+    if (!check_key(&fs, chain->cert[0], unit, err) || !read_json(&fs, identity, has_json, err)) {
+        pki_chain_free(chain);
+        return false;
+    }
+    return true;
+}
+
+bool factory_unit_read(const site_t *site, factory_unit_t *unit, pki_chain_t *chain,
+                       site_identity_t *identity, bool *has_json, err_t *err)
+{
+    char path[FILE_PATH_MAX];
+    char *image;
+    size_t len;
+    if (!site_unit_path(site, unit->sn, "identity.bin", path, err) ||
+        !file_read(path, FACTORY_IDENTITY_SIZE, &image, &len, err)) {
+        return false;
+    }
+    bool ok =
+        read_image(image, len, unit, chain, identity, has_json, err) || err_add(err, "%s", path);
+    free_text(image, len);
+    return ok;
+}
+
+bool factory_unit_remove(const site_t *site, const char *sn, err_t *err)
+{
+    char path[FILE_PATH_MAX];
+    return site_unit_path(site, sn, NULL, path, err) &&
+           (!file_exists(path) || file_remove_tree(path, err));
+}
+
+bool factory_base_make(const site_t *site, err_t *err)
+{
+    char path[FILE_PATH_MAX];
+    uint8_t *data;
+    size_t len;
+    err_t now = ERR_INIT;
+    if (!site_path(site, "factory/base.bin", path, err)) {
+        return false;
+    }
+    if (file_exists(path)) {
+        return true;
+    }
+    if (!flash_base_build(CRADLE_VERSION, &data, &len, err)) {
+        return false;
+    }
+    bool ok = file_write_new(path, data, len, 0644, &now) ||
+              now.kind == ERR_PRECONDITION || /* another run was quicker */
+              err_set(err, now.kind, "%s", now.text);
+    free(data);
+    return ok;
+}
