@@ -38,6 +38,7 @@ typedef struct {
     term_table_t *table;  /* NULL: JSON */
     term_progress_t *bar; /* NULL: none */
     uint64_t count;
+    char first[SITE_SN_SIZE];
 } listing_t;
 
 static void listing_begin(listing_t *listing, const cli_t *cli)
@@ -52,7 +53,9 @@ static void listing_begin(listing_t *listing, const cli_t *cli)
 static bool listing_add(void *context, const factory_unit_t *unit)
 {
     listing_t *listing = context;
-    listing->count++;
+    if (listing->count++ == 0) {
+        snprintf(listing->first, sizeof listing->first, "%s", unit->sn);
+    }
     if (listing->table != NULL) {
         char day[32];
         format_day(unit->not_after, day);
@@ -110,7 +113,7 @@ static int run(const cli_t *cli, int argc, char **argv)
     }
     if (ok && !cli->json) {
         printf("%" PRIu64 " unit%s made. Next: cradle device run %s\n", result.made,
-               result.made == 1 ? "" : "s", "SN");
+               result.made == 1 ? "" : "s", listing.first);
     }
     return ok ? CLI_DONE : cli_fail(&err);
 }
