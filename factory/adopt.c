@@ -193,7 +193,7 @@ static bool adopt(const site_t *site, const papers_t *papers, int64_t now, facto
     if (ok) {
         ok = make_files(papers, &files, err) &&
              factory_unit_write(site, &files, papers->trust, now, unit, err) &&
-             record(custody, unit, err);
+             factory_units_sync(site, err) && record(custody, unit, err);
         if (!ok) {
             factory_unit_remove(site, unit->sn, NULL);
         }

@@ -29,11 +29,13 @@ void factory_files_free(factory_files_t *files); /* wipes */
 /* The CAs that may have signed a device: product, line, renewal. */
 bool factory_trust(const site_t *site, pki_chain_t *issuing, pki_trust_t **trust, err_t *err);
 
-/* Builds the image, writes it and chip.json, reads both back from the disk and checks them against
-   `trust` (NULL: the chain is not checked) at `now`. Fills everything of *unit but sn, mac and
-   adopted, which it takes. */
+/* Builds the image, writes it and chip.json, reads the image back from its file and checks it
+   against `trust` (NULL: the chain is not checked) at `now`. Fills everything of *unit but sn, mac
+   and adopted, which it takes. Nothing is synced: factory_units_sync, before custody is told. */
 bool factory_unit_write(const site_t *site, const factory_files_t *files, const pki_trust_t *trust,
                         int64_t now, factory_unit_t *unit, err_t *err);
+
+bool factory_units_sync(const site_t *site, err_t *err);
 
 /* What identity.bin holds, parsed: key and certificate belong together and are about unit->sn. The
    chain is freed by the caller when it succeeded. Sets the hashes and not_after of *unit. */

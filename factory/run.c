@@ -247,7 +247,7 @@ static bool make_block(line_t *line, const custody_reservation_t *reservation,
         }
         (*count)++;
     }
-    return record(line, units, *count, reservation, err);
+    return factory_units_sync(line->site, err) && record(line, units, *count, reservation, err);
 }
 
 static bool run_blocks(line_t *line, const factory_run_t *run, factory_result_t *result,

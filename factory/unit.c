@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One unit's files: the identity image and what its chip knows of itself. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/file.h"
@@ -67,6 +70,44 @@ static bool build_image(const factory_files_t *files, uint8_t *image, err_t *err
     return spiffs_build(&config, list, count, image, err);
 }
 
+/* Not synced: factory_units_sync does that for many files at once. */
+static bool write_file(const char *path, const void *data, size_t len, mode_t mode, err_t *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (fd < 0) {
+        return err_errno(err, "cannot make %s", path);
+    }
+    size_t done = 0;
+    while (done < len) {
+        ssize_t n = write(fd, (const char *)data + done, len - done);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            err_errno(err, "cannot write %s", path);
+            close(fd);
+            return false;
+        }
+        done += (size_t)n;
+    }
+    return close(fd) == 0 || err_errno(err, "cannot write %s", path);
+}
+
+/* syncfs, not fsync: one call for the block's files, their directories and the entries of these. */
+bool factory_units_sync(const site_t *site, err_t *err)
+{
+    char path[FILE_PATH_MAX];
+    if (!site_path(site, "factory/units", path, err)) {
+        return false;
+    }
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = (fd >= 0 && syncfs(fd) == 0) || err_errno(err, "cannot sync %s", path);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return ok;
+}
+
 static bool write_files(const site_t *site, const factory_unit_t *unit, const uint8_t *image,
                         err_t *err)
 {
@@ -75,9 +116,9 @@ static bool write_files(const site_t *site, const factory_unit_t *unit, const ui
     int n = snprintf(chip, sizeof chip, "{\"mac\":\"%s\"}\n", unit->mac);
     return site_unit_path(site, unit->sn, NULL, path, err) && file_make_dirs(path, 0700, err) &&
            site_unit_path(site, unit->sn, "identity.bin", path, err) &&
-           file_write(path, image, FACTORY_IDENTITY_SIZE, 0600, err) &&
+           write_file(path, image, FACTORY_IDENTITY_SIZE, 0600, err) &&
            site_unit_path(site, unit->sn, "chip.json", path, err) &&
-           file_write(path, chip, (size_t)n, 0644, err);
+           write_file(path, chip, (size_t)n, 0644, err);
 }
 
 bool factory_unit_write(const site_t *site, const factory_files_t *files, const pki_trust_t *trust,
