@@ -192,7 +192,7 @@ static bool adopt(const site_t *site, const papers_t *papers, int64_t now, facto
     bool ok = check_free(site, custody, unit->sn, err) && make_mac(site, unit, err);
     if (ok) {
         ok = make_files(papers, &files, err) &&
-             factory_unit_write(site, &files, papers->trust, now, unit, err) &&
+             factory_unit_write(site, &files, NULL, papers->trust, now, unit, err) &&
              factory_units_sync(site, err) && record(custody, unit, err);
         if (!ok) {
             factory_unit_remove(site, unit->sn, NULL);

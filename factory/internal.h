@@ -26,21 +26,34 @@ typedef struct {
 
 void factory_files_free(factory_files_t *files); /* wipes */
 
+/* Texts that stand in every unit of a run, with what they say, so that reading a unit back need not
+   parse them again: OpenSSL takes longer for one certificate than for making and using a key. What
+   is on the disk is still compared with them byte by byte. */
+typedef struct {
+    char *ca; /* line and product, as they follow the leaf in device.crt */
+    size_t ca_len;
+    pki_chain_t ca_chain;
+    char *server; /* server_chain.pem; it was parsed once */
+    size_t server_len;
+} factory_known_t;
+
 /* The CAs that may have signed a device: product, line, renewal. */
 bool factory_trust(const site_t *site, pki_chain_t *issuing, pki_trust_t **trust, err_t *err);
 
 /* Builds the image, writes it and chip.json, reads the image back from its file and checks it
-   against `trust` (NULL: the chain is not checked) at `now`. Fills everything of *unit but sn, mac
-   and adopted, which it takes. Nothing is synced: factory_units_sync, before custody is told. */
-bool factory_unit_write(const site_t *site, const factory_files_t *files, const pki_trust_t *trust,
-                        int64_t now, factory_unit_t *unit, err_t *err);
+   against `trust` (NULL: the chain is not checked) at `now`. `known` may be NULL. Fills everything
+   of *unit but sn, mac and adopted, which it takes. Nothing is synced: factory_units_sync, before
+   custody is told. */
+bool factory_unit_write(const site_t *site, const factory_files_t *files,
+                        const factory_known_t *known, const pki_trust_t *trust, int64_t now,
+                        factory_unit_t *unit, err_t *err);
 
 bool factory_units_sync(const site_t *site, err_t *err);
 
 /* What identity.bin holds, parsed: key and certificate belong together and are about unit->sn. The
    chain is freed by the caller when it succeeded. Sets the hashes and not_after of *unit. */
-bool factory_unit_read(const site_t *site, factory_unit_t *unit, pki_chain_t *chain,
-                       site_identity_t *identity, bool *has_json, err_t *err);
+bool factory_unit_read(const site_t *site, const factory_known_t *known, factory_unit_t *unit,
+                       pki_chain_t *chain, site_identity_t *identity, bool *has_json, err_t *err);
 
 /* Removes what a run left of an SN that is void. */
 bool factory_unit_remove(const site_t *site, const char *sn, err_t *err);

@@ -26,8 +26,7 @@ typedef struct {
     pki_trust_t *trust;
     site_pattern_t pattern;
     site_identity_t identity; /* of every unit, but for the proof of possession */
-    char *server_chain;
-    size_t server_chain_len;
+    factory_known_t known;
     char run[CUSTODY_WRITER_SIZE];
     int lock;
 } line_t;
@@ -57,6 +56,23 @@ static bool fill_identity(line_t *line, err_t *err)
            load_public(site, "anchor", id->anchor_key, &id->anchor_key_len, err);
 }
 
+/* What is the same in every unit. */
+static bool fill_known(line_t *line, err_t *err)
+{
+    factory_known_t *known = &line->known;
+    pki_chain_t issuing = PKI_CHAIN_INIT;
+    pki_chain_t server = PKI_CHAIN_INIT;
+    bool ok = factory_trust(line->site, &issuing, &line->trust, err) &&
+              pki_chain_add(&known->ca_chain, line->ca, err) &&
+              pki_chain_complete(&known->ca_chain, &issuing, err) &&
+              pki_chain_to_pem(&known->ca_chain, &known->ca, &known->ca_len, err) &&
+              site_server_chain(line->site, &known->server, &known->server_len, err) &&
+              pki_chain_parse(known->server, known->server_len, &server, err);
+    pki_chain_free(&issuing);
+    pki_chain_free(&server);
+    return ok;
+}
+
 static bool open_line(line_t *line, const site_t *site, err_t *err)
 {
     char path[FILE_PATH_MAX];
@@ -72,9 +88,7 @@ static bool open_line(line_t *line, const site_t *site, err_t *err)
     return site_pattern_parse(site->sn_pattern, &line->pattern, err) &&
            site_key_path(site, "line", path, err) && pki_signer_open(path, &line->signer, err) &&
            site_ca_path(site, "line", path, err) && pki_cert_load(path, &line->ca, err) &&
-           factory_trust(site, &line->issuing, &line->trust, err) &&
-           site_server_chain(site, &line->server_chain, &line->server_chain_len, err) &&
-           fill_identity(line, err) && factory_base_make(site, err) &&
+           fill_known(line, err) && fill_identity(line, err) && factory_base_make(site, err) &&
            factory_custody_open(site, FACTORY_WRITER, &line->custody, err) &&
            site_lock(site, line->run, false, &line->lock, err);
 }
@@ -92,9 +106,10 @@ static void close_line(line_t *line, bool settled)
     custody_close(line->custody);
     pki_signer_close(line->signer);
     pki_cert_free(line->ca);
-    pki_chain_free(&line->issuing);
+    pki_chain_free(&line->known.ca_chain);
     pki_trust_free(line->trust);
-    free(line->server_chain);
+    free(line->known.ca);
+    free(line->known.server);
 }
 
 /* 40 bits of the site's id, and the number: two numbers of one site never give one MAC. */
@@ -125,6 +140,27 @@ static bool make_key(const line_t *line, factory_files_t *files, EVP_PKEY **key,
            pki_key_to_pem(*key, files->key, PKI_KEY_PEM_MAX, &files->key_len, err);
 }
 
+/* The PEM of one certificate (RFC 7468: lines of 64). Returns the length. */
+static size_t write_pem(const char *base64, char *out)
+{
+    static const char BEGIN[] = "-----BEGIN CERTIFICATE-----\n";
+    static const char END[] = "-----END CERTIFICATE-----\n";
+    char *p = out;
+    size_t left = strlen(base64);
+    memcpy(p, BEGIN, sizeof BEGIN - 1);
+    p += sizeof BEGIN - 1;
+    while (left > 0) {
+        size_t n = left < 64 ? left : 64;
+        memcpy(p, base64, n);
+        p[n] = '\n';
+        p += n + 1;
+        base64 += n;
+        left -= n;
+    }
+    memcpy(p, END, sizeof END - 1);
+    return (size_t)(p - out) + sizeof END - 1;
+}
+
 /* Leaf, line, product. */
 static bool make_cert(const line_t *line, const char *sn, EVP_PKEY *key, int64_t now,
                       factory_files_t *files, err_t *err)
@@ -132,14 +168,21 @@ static bool make_cert(const line_t *line, const char *sn, EVP_PKEY *key, int64_t
     const pki_device_request_t request = {
         .sn = sn, .key = key, .not_before = now, .days = line->site->days};
     const pki_issuer_t issuer = {.cert = line->ca, .signer = line->signer};
-    pki_chain_t chain = PKI_CHAIN_INIT;
-    X509 *leaf = NULL;
-    bool ok = pki_issue_device(&request, &issuer, &leaf, err) && pki_chain_add(&chain, leaf, err) &&
-              pki_chain_complete(&chain, &line->issuing, err) &&
-              pki_chain_to_pem(&chain, &files->cert, &files->cert_len, err);
-    pki_cert_free(leaf);
-    pki_chain_free(&chain);
-    return ok;
+    uint8_t der[PKI_CERT_DER_MAX];
+    char base64[4 * ((PKI_CERT_DER_MAX + 2) / 3) + 1];
+    size_t len;
+    if (!pki_issue_device_der(&request, &issuer, der, sizeof der, &len, err) ||
+        !bytes_to_base64(der, len, base64, sizeof base64)) {
+        return false;
+    }
+    files->cert = malloc(2 * sizeof base64 + line->known.ca_len);
+    if (files->cert == NULL) {
+        return err_set(err, ERR_SYSTEM, "out of memory for a certificate");
+    }
+    len = write_pem(base64, files->cert);
+    memcpy(files->cert + len, line->known.ca, line->known.ca_len);
+    files->cert_len = len + line->known.ca_len;
+    return true;
 }
 
 static bool make_json(const line_t *line, factory_files_t *files, err_t *err)
@@ -162,12 +205,13 @@ static bool make_json(const line_t *line, factory_files_t *files, err_t *err)
 
 static bool copy_server_chain(const line_t *line, factory_files_t *files, err_t *err)
 {
-    files->chain = malloc(line->server_chain_len + 1);
+    const factory_known_t *known = &line->known;
+    files->chain = malloc(known->server_len);
     if (files->chain == NULL) {
         return err_set(err, ERR_SYSTEM, "out of memory for the server's chain");
     }
-    memcpy(files->chain, line->server_chain, line->server_chain_len + 1);
-    files->chain_len = line->server_chain_len;
+    memcpy(files->chain, known->server, known->server_len);
+    files->chain_len = known->server_len;
     return true;
 }
 
@@ -181,7 +225,7 @@ static bool make_unit(const line_t *line, uint64_t number, factory_unit_t *unit,
     bool ok = make_mac(line->site, number, unit->mac, err) && make_key(line, &files, &key, err) &&
               make_cert(line, unit->sn, key, now, &files, err) && make_json(line, &files, err) &&
               copy_server_chain(line, &files, err) &&
-              factory_unit_write(line->site, &files, line->trust, now, unit, err);
+              factory_unit_write(line->site, &files, &line->known, line->trust, now, unit, err);
     pki_key_free(key);
     if (files.key != NULL) {
         bytes_wipe(files.key, PKI_KEY_PEM_MAX);

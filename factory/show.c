@@ -16,7 +16,7 @@ bool factory_show(const site_t *site, const char *sn, factory_detail_t *detail, 
         return false;
     }
     factory_unit_t found = *unit;
-    if (!factory_unit_read(site, &found, &chain, &detail->identity, &detail->has_json, err)) {
+    if (!factory_unit_read(site, NULL, &found, &chain, &detail->identity, &detail->has_json, err)) {
         return false;
     }
     pki_chain_free(&chain);

@@ -121,8 +121,9 @@ static bool write_files(const site_t *site, const factory_unit_t *unit, const ui
            write_file(path, chip, (size_t)n, 0644, err);
 }
 
-bool factory_unit_write(const site_t *site, const factory_files_t *files, const pki_trust_t *trust,
-                        int64_t now, factory_unit_t *unit, err_t *err)
+bool factory_unit_write(const site_t *site, const factory_files_t *files,
+                        const factory_known_t *known, const pki_trust_t *trust, int64_t now,
+                        factory_unit_t *unit, err_t *err)
 {
     pki_chain_t chain = PKI_CHAIN_INIT;
     site_identity_t identity;
@@ -135,7 +136,7 @@ bool factory_unit_write(const site_t *site, const factory_files_t *files, const 
               write_files(site, unit, image, err);
     bytes_wipe(image, FACTORY_IDENTITY_SIZE);
     free(image);
-    if (!ok || !factory_unit_read(site, unit, &chain, &identity, &has_json, err)) {
+    if (!ok || !factory_unit_read(site, known, unit, &chain, &identity, &has_json, err)) {
         return false;
     }
     if (trust != NULL) {
@@ -154,15 +155,41 @@ bool factory_unit_write(const site_t *site, const factory_files_t *files, const 
     return ok;
 }
 
-static bool read_chain(const spiffs_t *fs, const char *name, pki_chain_t *chain, err_t *err)
+/* The leaf is always parsed. */
+static bool read_chain(const spiffs_t *fs, const factory_known_t *known, pki_chain_t *chain,
+                       err_t *err)
 {
     char *pem;
     size_t len;
     *chain = (pki_chain_t)PKI_CHAIN_INIT;
-    if (!spiffs_read_file(fs, name, PKI_PEM_MAX, &pem, &len, err)) {
+    if (!spiffs_read_file(fs, SITE_IDENTITY_CERT, PKI_PEM_MAX, &pem, &len, err)) {
         return false;
     }
-    bool ok = pki_chain_parse(pem, len, chain, err) || err_add(err, "%s", name);
+    bool tail_known = known != NULL && len > known->ca_len &&
+                      memcmp(pem + len - known->ca_len, known->ca, known->ca_len) == 0;
+    bool ok = pki_chain_parse(pem, tail_known ? len - known->ca_len : len, chain, err);
+    for (size_t i = 0; ok && tail_known && i < known->ca_chain.count; i++) {
+        ok = pki_chain_add(chain, known->ca_chain.cert[i], err);
+    }
+    free(pem);
+    if (!ok) {
+        pki_chain_free(chain);
+        return err_add(err, "%s", SITE_IDENTITY_CERT);
+    }
+    return true;
+}
+
+static bool check_server(const spiffs_t *fs, const factory_known_t *known, err_t *err)
+{
+    char *pem;
+    size_t len;
+    pki_chain_t chain = PKI_CHAIN_INIT;
+    if (!spiffs_read_file(fs, SITE_IDENTITY_SERVER, PKI_PEM_MAX, &pem, &len, err)) {
+        return false;
+    }
+    bool ok = (known != NULL && len == known->server_len && memcmp(pem, known->server, len) == 0) ||
+              pki_chain_parse(pem, len, &chain, err) || err_add(err, "%s", SITE_IDENTITY_SERVER);
+    pki_chain_free(&chain);
     free(pem);
     return ok;
 }
@@ -213,20 +240,19 @@ static bool check_key(const spiffs_t *fs, X509 *leaf, factory_unit_t *unit, err_
     return ok;
 }
 
-static bool read_image(const char *image, size_t len, factory_unit_t *unit, pki_chain_t *chain,
-                       site_identity_t *identity, bool *has_json, err_t *err)
+static bool read_image(const char *image, size_t len, const factory_known_t *known,
+                       factory_unit_t *unit, pki_chain_t *chain, site_identity_t *identity,
+                       bool *has_json, err_t *err)
 {
     const spiffs_config_t config = spiffs_config_default(FACTORY_IDENTITY_SIZE);
-    pki_chain_t server;
     spiffs_t fs;
     uint8_t hash[32];
     if (!pki_sha256(image, len, hash, err) || !spiffs_open(&fs, &config, image, len, err) ||
-        !spiffs_check(&fs, err) || !read_chain(&fs, SITE_IDENTITY_SERVER, &server, err)) {
+        !spiffs_check(&fs, err) || !check_server(&fs, known, err)) {
         return false;
     }
-    pki_chain_free(&server);
     bytes_to_hex(hash, sizeof hash, unit->identity_sha256, sizeof unit->identity_sha256);
-    if (!read_chain(&fs, SITE_IDENTITY_CERT, chain, err)) {
+    if (!read_chain(&fs, known, chain, err)) {
         return false;
     }
     if (!check_key(&fs, chain->cert[0], unit, err) || !read_json(&fs, identity, has_json, err)) {
@@ -236,8 +262,8 @@ static bool read_image(const char *image, size_t len, factory_unit_t *unit, pki_
     return true;
 }
 
-bool factory_unit_read(const site_t *site, factory_unit_t *unit, pki_chain_t *chain,
-                       site_identity_t *identity, bool *has_json, err_t *err)
+bool factory_unit_read(const site_t *site, const factory_known_t *known, factory_unit_t *unit,
+                       pki_chain_t *chain, site_identity_t *identity, bool *has_json, err_t *err)
 {
     char path[FILE_PATH_MAX];
     char *image;
@@ -246,8 +272,8 @@ bool factory_unit_read(const site_t *site, factory_unit_t *unit, pki_chain_t *ch
         !file_read(path, FACTORY_IDENTITY_SIZE, &image, &len, err)) {
         return false;
     }
-    bool ok =
-        read_image(image, len, unit, chain, identity, has_json, err) || err_add(err, "%s", path);
+    bool ok = read_image(image, len, known, unit, chain, identity, has_json, err) ||
+              err_add(err, "%s", path);
     free_text(image, len);
     return ok;
 }
