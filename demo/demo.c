@@ -15,7 +15,7 @@
 
 #define SSID       "Alice-Home"
 #define PASSPHRASE "rhubarb-crumble"
-#define SERIES     "uptime"
+#define SERIES     "sample"
 #define ONLINE_MS  20000
 #define OUTAGE_MS  3000
 /* A value a second; the widest gap that still means that none is missing. */

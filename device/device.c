@@ -292,7 +292,8 @@ bool device_open(device_t **device, loop_t *loop, flash_t *flash, const uint8_t 
     sensors_product(&d->sensors, &d->product);
     const cradle_facts_t facts = {.sn = d->boot.sn,
                                   .model = d->boot.identity.model,
-                                  .hardware = d->boot.identity.hw,
+                                  .hardware =
+                                      d->boot.identity.hw[0] != '\0' ? d->boot.identity.hw : NULL,
                                   .firmware = d->boot.app.project,
                                   .version = d->boot.app.version,
                                   .birth_not_after = d->boot.leaf.not_after,

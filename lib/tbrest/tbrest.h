@@ -12,7 +12,8 @@
  *
  * Errors: ERR_PEER with the method, the URL, the status and ThingsBoard's own message when the
  * server answered but not 2xx (typed helpers only); ERR_PEER when it could not be reached, with
- * curl's reason; ERR_PRECONDITION when an entity does not exist; ERR_INPUT for an answer of a wrong shape.
+ * curl's reason; ERR_PRECONDITION when an entity does not exist; ERR_INPUT for an answer of a wrong
+ * shape.
  */
 #ifndef CRADLE_TBREST_TBREST_H
 #define CRADLE_TBREST_TBREST_H
