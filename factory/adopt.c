@@ -91,11 +91,6 @@ static bool check(const papers_t *papers, int64_t now, factory_unit_t *unit, err
     return true;
 }
 
-static bool put_text(char **out, size_t *len, const pki_chain_t *chain, err_t *err)
-{
-    return pki_chain_to_pem(chain, out, len, err);
-}
-
 static bool make_files(const papers_t *papers, factory_files_t *files, err_t *err)
 {
     files->key = malloc(PKI_KEY_PEM_MAX);
@@ -103,8 +98,8 @@ static bool make_files(const papers_t *papers, factory_files_t *files, err_t *er
         return err_set(err, ERR_SYSTEM, "out of memory for a key");
     }
     return pki_key_to_pem(papers->key, files->key, PKI_KEY_PEM_MAX, &files->key_len, err) &&
-           put_text(&files->cert, &files->cert_len, &papers->chain, err) &&
-           put_text(&files->chain, &files->chain_len, &papers->server, err);
+           pki_chain_to_pem(&papers->chain, &files->cert, &files->cert_len, err) &&
+           pki_chain_to_pem(&papers->server, &files->chain, &files->chain_len, err);
 }
 
 typedef struct {
@@ -194,7 +189,8 @@ static bool adopt(const site_t *site, const papers_t *papers, int64_t now, facto
         ok = make_files(papers, &files, err) &&
              factory_unit_write(site, &files, NULL, papers->trust, now, unit, err) &&
              factory_units_sync(site, err) && record(custody, unit, err);
-        if (!ok) {
+        const char *kind;
+        if (!ok && custody_born(custody, unit->sn, &kind, NULL) && kind == NULL) {
             factory_unit_remove(site, unit->sn, NULL);
         }
     }

@@ -81,7 +81,8 @@ typedef struct {
    signatures match. Refused with the reason: a key that does not fit the certificate, a certificate
    that the front door would refuse (pki/chain.h, checked against the site's product CA, or with
    `foreign` against the last one of its own chain; a foreign lone leaf is not checked), an SN that
-   is taken, in a block that was reserved, or no SN. */
+   is taken, in a block that was reserved, or no SN. Killed in the middle, files of a unit that does
+   not exist may stay in factory/units; adopting again replaces them. */
 bool factory_adopt(const site_t *site, const factory_adopt_t *files, factory_unit_t *unit,
                    err_t *err);
 

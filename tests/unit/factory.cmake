@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-cradle_test(factory SOURCES unit/test_factory.c unit/pki_fixture.c LIBS cradle_factory)
+cradle_test(factory SOURCES unit/test_factory.c unit/factory_fixture.c LIBS cradle_factory)
+cradle_test(factory_adopt
+    SOURCES unit/test_factory_adopt.c unit/factory_fixture.c unit/pki_fixture.c LIBS cradle_factory)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* factory: units as they are on the disk, several runs at once, runs that are killed, adoption. */
+/* factory: units as they are on the disk, several runs at once, runs that are killed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,189 +18,12 @@
 #include <openssl/x509.h>
 
 #include "base/file.h"
-#include "custody/custody.h"
-#include "factory/factory.h"
-#include "flash/appimage.h"
+#include "factory_fixture.h"
 #include "flash/flash.h"
 #include "flash/spiffs.h"
 #include "pki/cert.h"
 #include "pki/chain.h"
 #include "pki/key.h"
-#include "pki/signer.h"
-#include "pki_fixture.h"
-
-static EVP_PKEY *rsa[2]; /* of adopted units, by turns, because making one takes so long */
-static char base[] = "/tmp/cradle-factory-XXXXXX";
-static site_t site;
-static int64_t now;
-
-/* ---- a site for each test ---- */
-
-static void make_site(const char *pattern, bool pop)
-{
-    static int number;
-    char dir[FILE_PATH_MAX];
-    err_t err = ERR_INIT;
-    snprintf(dir, sizeof dir, "%s/%d", base, ++number);
-    const site_create_t request = {
-        .dir = dir, .name = "Acme", .sn_pattern = pattern, .pop = pop, .now = now - 86400};
-    if (!site_create(&request, &site, &err)) {
-        fail_msg("%s", err.text);
-    }
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    now = (int64_t)time(NULL);
-    rsa[0] = fixture_key("RSA-2048");
-    rsa[1] = fixture_key("RSA-2048");
-    return mkdtemp(base) == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    EVP_PKEY_free(rsa[0]);
-    EVP_PKEY_free(rsa[1]);
-    return file_remove_tree(base, NULL) ? 0 : -1;
-}
-
-static int fresh(void **state)
-{
-    (void)state;
-    make_site("SN-%06d", false);
-    return 0;
-}
-
-static char *path_of(const char *relative)
-{
-    static char path[2][FILE_PATH_MAX];
-    static int at;
-    at = !at;
-    assert_true(site_path(&site, relative, path[at], NULL));
-    return path[at];
-}
-
-static factory_result_t run(uint64_t count)
-{
-    const factory_run_t what = {.count = count};
-    factory_result_t result;
-    err_t err = ERR_INIT;
-    if (!factory_run(&site, &what, &result, &err)) {
-        fail_msg("%s", err.text);
-    }
-    assert_int_equal(result.made, count);
-    return result;
-}
-
-/* ---- what must hold at any time ---- */
-
-#define UNITS_MAX 4096
-typedef struct {
-    factory_unit_t unit[UNITS_MAX];
-    size_t count;
-} units_t;
-
-static units_t units;
-
-static bool add(void *context, const factory_unit_t *unit)
-{
-    units_t *u = context;
-    assert_true(u->count < UNITS_MAX);
-    u->unit[u->count++] = *unit;
-    return true;
-}
-
-static int by_sn(const void *a, const void *b)
-{
-    return strcmp(((const factory_unit_t *)a)->sn, ((const factory_unit_t *)b)->sn);
-}
-
-static int by_mac(const void *a, const void *b)
-{
-    return strcmp(((const factory_unit_t *)a)->mac, ((const factory_unit_t *)b)->mac);
-}
-
-static void read_units(void)
-{
-    err_t err = ERR_INIT;
-    units.count = 0;
-    if (!factory_each(&site, add, &units, &err)) {
-        fail_msg("%s", err.text);
-    }
-}
-
-static void fault(void *context, const custody_finding_t *finding)
-{
-    (void)context;
-    print_error("%s\n", finding->text);
-}
-
-static bool is_none(void *context, const custody_reservation_t *reservation)
-{
-    (void)reservation;
-    *(bool *)context = false;
-    return true;
-}
-
-static size_t count_directories(void)
-{
-    DIR *dir = opendir(path_of("factory/units"));
-    size_t count = 0;
-    assert_non_null(dir);
-    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
-        count += e->d_name[0] != '.';
-    }
-    closedir(dir);
-    return count;
-}
-
-/* Every unit's image is the one that was recorded, and sound. */
-static void check_images(void)
-{
-    for (size_t i = 0; i < units.count; i++) {
-        factory_detail_t detail;
-        err_t err = ERR_INIT;
-        if (!factory_show(&site, units.unit[i].sn, &detail, &err)) {
-            fail_msg("%s", err.text);
-        }
-    }
-}
-
-/* Every unit has its own SN, MAC and key, and custody is whole; with `idle`, no reservation is open
-   and no file is there of what is no unit. */
-static void check_books(bool idle)
-{
-    custody_t *custody;
-    custody_verdict_t verdict;
-    bool settled = true;
-    read_units();
-    qsort(units.unit, units.count, sizeof *units.unit, by_mac);
-    for (size_t i = 1; i < units.count; i++) {
-        assert_string_not_equal(units.unit[i - 1].mac, units.unit[i].mac);
-    }
-    qsort(units.unit, units.count, sizeof *units.unit, by_sn);
-    for (size_t i = 1; i < units.count; i++) {
-        assert_string_not_equal(units.unit[i - 1].sn, units.unit[i].sn);
-        assert_string_not_equal(units.unit[i - 1].leaf_sha256, units.unit[i].leaf_sha256);
-    }
-    assert_true(custody_open(path_of("factory/custody.db"), FACTORY_WRITER, &custody, NULL));
-    assert_true(custody_verify(custody, NULL, 0, fault, NULL, &verdict, NULL));
-    assert_int_equal(verdict.faults, 0);
-    assert_true(custody_open_reservations(custody, is_none, &settled, NULL));
-    custody_close(custody);
-    if (idle) {
-        assert_true(settled);
-        assert_int_equal(count_directories(), units.count);
-    }
-}
-
-static void check_site(void)
-{
-    check_books(true);
-    check_images();
-}
 
 /* ---- units ---- */
 
@@ -225,7 +47,7 @@ static void check_chain(const char *pem, size_t len, const char *sn)
     assert_true(pki_chain_parse(pem, len, &chain, NULL));
     assert_int_equal(chain.count, 3);
     for (size_t i = 0; i < 2; i++) {
-        X509 *ca;
+        X509 *ca = NULL;
         assert_true(site_ca_path(&site, NAMES[i], path, NULL) && pki_cert_load(path, &ca, NULL));
         assert_true(pki_cert_equal(ca, chain.cert[i + 1]));
         pki_cert_free(ca);
@@ -305,14 +127,14 @@ static void test_three_units(void **state)
     (void)state;
     factory_unit_t seen[3] = {0};
     units_t *made = calloc(1, sizeof *made);
-    const factory_run_t what = {.count = 3, .made = add, .context = made};
+    const factory_run_t what = {.count = 3, .made = factory_add_unit, .context = made};
     factory_result_t result;
     assert_true(factory_run(&site, &what, &result, NULL));
     assert_int_equal(result.made, 3);
     assert_int_equal(made->count, 3);
     memcpy(seen, made->unit, sizeof seen);
     free(made);
-    read_units();
+    factory_read_units();
     assert_int_equal(units.count, 3);
     for (size_t i = 0; i < 3; i++) {
         char sn[SITE_SN_SIZE];
@@ -323,9 +145,9 @@ static void test_three_units(void **state)
         assert_false(seen[i].adopted);
         check_files(&seen[i]);
     }
-    check_site();
-    assert_int_equal(run(1).voided, 0);
-    read_units();
+    factory_check_site();
+    assert_int_equal(factory_make(1).voided, 0);
+    factory_read_units();
     assert_string_equal(units.unit[3].sn, "SN-000004");
 }
 
@@ -336,10 +158,10 @@ static void test_base_stays(void **state)
     char *second;
     size_t len;
     size_t len2;
-    run(1);
-    assert_true(file_read(path_of("factory/base.bin"), 0x400000, &first, &len, NULL));
-    run(1);
-    assert_true(file_read(path_of("factory/base.bin"), 0x400000, &second, &len2, NULL));
+    factory_make(1);
+    assert_true(file_read(factory_path("factory/base.bin"), 0x400000, &first, &len, NULL));
+    factory_make(1);
+    assert_true(file_read(factory_path("factory/base.bin"), 0x400000, &second, &len2, NULL));
     assert_int_equal(len, len2);
     assert_memory_equal(first, second, len);
     free(first);
@@ -372,15 +194,15 @@ static void test_pop_and_rsa(void **state)
     (void)state;
     factory_detail_t a;
     factory_detail_t b;
-    make_site("R%d-x", true);
+    factory_site("R%d-x", true);
     site.key_type = PKI_KEY_RSA2048; /* of the devices; RSA keys for all CAs would take seconds */
-    run(2);
+    factory_make(2);
     assert_true(factory_show(&site, "R1-x", &a, NULL));
     assert_true(factory_show(&site, "R2-x", &b, NULL));
     assert_true(a.has_json);
     assert_int_equal(strlen(a.identity.pop), 16);
     assert_string_not_equal(a.identity.pop, b.identity.pop);
-    check_site();
+    factory_check_site();
     assert_int_equal(key_size("R1-x"), 2048);
 }
 
@@ -408,20 +230,20 @@ static void test_bad_runs(void **state)
     assert_int_equal(err.kind, ERR_USAGE);
     what.count = FACTORY_COUNT_MAX + 1;
     assert_false(factory_run(&site, &what, &result, NULL));
-    make_site("S%01d", false);
-    run(7);
+    factory_site("S%01d", false);
+    factory_make(7);
     what.count = 3; /* two are left */
     err_clear(&err);
     assert_false(factory_run(&site, &what, &result, &err));
     assert_int_equal(err.kind, ERR_PRECONDITION);
     assert_int_equal(result.made, 0);
-    run(2);
-    check_site();
+    factory_make(2);
+    factory_check_site();
     assert_int_equal(units.count, 9);
     err_clear(&err);
-    assert_int_equal(unlink(path_of("keys/line.key")), 0); /* no key, no units, nothing left */
+    assert_int_equal(unlink(factory_path("keys/line.key")), 0); /* no key, no units, nothing left */
     assert_false(factory_run(&site, &what, &result, &err));
-    check_site();
+    factory_check_site();
 }
 
 /* Something is in the way of the third unit: the run fails, its numbers are void, and the next run
@@ -432,14 +254,14 @@ static void test_failing_run(void **state)
     const factory_run_t what = {.count = 5};
     factory_result_t result;
     err_t err = ERR_INIT;
-    assert_true(file_make_dirs(path_of("factory/units/SN-000003/identity.bin"), 0700, NULL));
+    assert_true(file_make_dirs(factory_path("factory/units/SN-000003/identity.bin"), 0700, NULL));
     assert_false(factory_run(&site, &what, &result, &err));
     assert_non_null(strstr(err.text, "SN-000003"));
     assert_int_equal(result.made, 0);
-    check_site();
+    factory_check_site();
     assert_int_equal(units.count, 0);
-    assert_int_equal(run(1).voided, 0); /* settled by the failing run itself */
-    read_units();
+    assert_int_equal(factory_make(1).voided, 0); /* settled by the failing run itself */
+    factory_read_units();
     assert_string_equal(units.unit[0].sn, "SN-000006");
 }
 
@@ -459,7 +281,7 @@ static void test_stopping(void **state)
     assert_true(factory_run(&site, &what, &result, NULL));
     assert_true(result.made > 0 && result.made < 1000);
     assert_int_equal(calls, result.made); /* the units of the block exist and are told */
-    check_site();
+    factory_check_site();
     assert_int_equal(units.count, result.made);
 }
 
@@ -494,7 +316,7 @@ static void test_two_at_once(void **state)
         waitpid(children[i], &status, 0);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     }
-    check_site();
+    factory_check_site();
     assert_int_equal(units.count, 210);
 }
 
@@ -518,15 +340,15 @@ static void test_killed(void **state)
         int status;
         waitpid(child, &status, 0);
         assert_true(WIFSIGNALED(status));
-        if (file_exists(path_of("factory/custody.db"))) {
-            check_books(false);
+        if (file_exists(factory_path("factory/custody.db"))) {
+            factory_check_books(false);
             assert_true(units.count >= before);
         }
-        voided += run(1).voided;
-        check_books(true);
+        voided += factory_make(1).voided;
+        factory_check_books(true);
         before = units.count;
     }
-    check_images();
+    factory_check_images();
     assert_true(voided > 0); /* else nothing was killed in the middle */
 }
 
@@ -553,7 +375,7 @@ static void test_alive(void **state)
     factory_result_t result;
     assert_true(factory_run(&site, &what, &result, NULL));
     assert_true(done);
-    check_site();
+    factory_check_site();
     assert_int_equal(units.count, 72);
 }
 
@@ -567,7 +389,7 @@ static void test_changed_image(void **state)
     char *a;
     size_t len;
     err_t err = ERR_INIT;
-    run(2);
+    factory_make(2);
     assert_true(site_unit_path(&site, "SN-000002", "identity.bin", path, NULL));
     assert_true(file_read(path, FACTORY_IDENTITY_SIZE, &a, &len, NULL));
     a[len - 1] = (char)(a[len - 1] ^ 1); /* somewhere that no file uses */
@@ -602,8 +424,8 @@ static void test_export(void **state)
     uint8_t *flash_bytes = malloc(FACTORY_IDENTITY_SIZE);
     struct stat st;
     err_t err = ERR_INIT;
-    run(1);
-    snprintf(out, sizeof out, "%s", path_of("unit.bin"));
+    factory_make(1);
+    snprintf(out, sizeof out, "%s", factory_path("unit.bin"));
     assert_true(factory_export(&site, "SN-000001", out, NULL));
     assert_int_equal(stat(out, &st), 0);
     assert_int_equal(st.st_size, 0x400000);
@@ -621,182 +443,25 @@ static void test_export(void **state)
     flash_close(flash);
     assert_false(factory_export(&site, "SN-000001", out, &err)); /* it is there */
     assert_int_equal(err.kind, ERR_PRECONDITION);
-    assert_false(factory_export(&site, "SN-000002", path_of("other.bin"), NULL));
-    assert_false(file_exists(path_of("other.bin")));
-}
-
-/* ---- adoption ---- */
-
-typedef struct {
-    char key[FILE_PATH_MAX];
-    char cert[FILE_PATH_MAX];
-    char chain[FILE_PATH_MAX];
-    factory_adopt_t files;
-} papers_t;
-
-/* The mission's three files: an RSA key, an X.509 v1 leaf alone in its file, signed by `ca`. */
-static void make_papers(papers_t *p, const char *cn, X509 *ca, EVP_PKEY *ca_key)
-{
-    static int number;
-    EVP_PKEY *key = rsa[number % 2];
-    const mint_t mint = {.cn = cn,
-                         .key = key,
-                         .issuer = ca,
-                         .issuer_key = ca_key,
-                         .v1 = true,
-                         .from = now - 3600,
-                         .to = now + 100 * DAY};
-    X509 *leaf = fixture_mint(&mint);
-    char *pem;
-    size_t len;
-    number++;
-    snprintf(p->key, sizeof p->key, "%s/device%d.key", base, number);
-    snprintf(p->cert, sizeof p->cert, "%s/device%d.crt", base, number);
-    snprintf(p->chain, sizeof p->chain, "%s/server_chain%d.pem", base, number);
-    assert_true(pki_key_save(key, p->key, NULL));
-    assert_true(pki_cert_save(leaf, p->cert, NULL));
-    assert_true(site_server_chain(&site, &pem, &len, NULL));
-    assert_true(file_write(p->chain, pem, len, 0644, NULL));
-    free(pem);
-    X509_free(leaf);
-    p->files = (factory_adopt_t){.key = p->key, .cert = p->cert, .chain = p->chain};
-}
-
-static void make_ours(papers_t *p, const char *cn)
-{
-    char path[FILE_PATH_MAX];
-    X509 *ca;
-    EVP_PKEY *key;
-    assert_true(site_ca_path(&site, "line", path, NULL) && pki_cert_load(path, &ca, NULL));
-    assert_true(site_key_path(&site, "line", path, NULL) && pki_key_load(path, &key, NULL));
-    make_papers(p, cn, ca, key);
-    pki_cert_free(ca);
-    pki_key_free(key);
-}
-
-static void refused(const papers_t *p, const char *why)
-{
-    factory_unit_t unit;
-    err_t err = ERR_INIT;
-    assert_false(factory_adopt(&site, &p->files, &unit, &err));
-    if (strstr(err.text, why) == NULL) {
-        fail_msg("\"%s\" does not say \"%s\"", err.text, why);
-    }
-}
-
-static void test_adopt(void **state)
-{
-    (void)state;
-    papers_t p;
-    factory_unit_t unit;
-    factory_detail_t detail;
-    err_t err = ERR_INIT;
-    make_ours(&p, "OLD-7");
-    if (!factory_adopt(&site, &p.files, &unit, &err)) {
-        fail_msg("%s", err.text);
-    }
-    assert_string_equal(unit.sn, "OLD-7");
-    assert_true(unit.adopted);
-    assert_int_equal(strncmp(unit.mac, "06:", 3), 0);
-    assert_true(factory_show(&site, "OLD-7", &detail, NULL));
-    assert_false(detail.has_json);
-    assert_memory_equal(&detail.unit, &unit, sizeof unit);
-    refused(&p, "taken");
-    make_ours(&p, "OLD-7"); /* another certificate of the same SN */
-    refused(&p, "taken");
-    check_site();
-    assert_int_equal(units.count, 1);
-}
-
-/* An adopted SN that the pattern will come to: the line leaves it out. */
-static void test_adopt_ahead(void **state)
-{
-    (void)state;
-    papers_t p;
-    factory_unit_t unit;
-    make_ours(&p, "SN-000002");
-    assert_true(factory_adopt(&site, &p.files, &unit, NULL));
-    run(3);
-    check_site();
-    assert_int_equal(units.count, 4);
-    assert_string_equal(units.unit[3].sn, "SN-000004");
-    make_ours(&p, "SN-000003");
-    refused(&p, "taken");
-}
-
-static void test_adopt_refusals(void **state)
-{
-    (void)state;
-    papers_t p;
-    papers_t other;
-    run(1);
-    make_ours(&p, "A-1");
-    make_ours(&other, "A-2");
-    p.files.key = other.key;
-    refused(&p, "is not the key of");
-    p.files.key = p.key;
-    assert_int_equal(chmod(p.key, 0644), 0);
-    refused(&p, p.key);
-    assert_int_equal(chmod(p.key, 0600), 0);
-    p.files.chain = p.key; /* a private key where certificates belong */
-    refused(&p, p.key);
-    make_ours(&p, "../../etc");
-    refused(&p, "common name");
-    make_ours(&p, "12345"); /* a number for ThingsBoard */
-    refused(&p, "common name");
-    make_ours(&p, "SN-000001");
-    refused(&p, "taken");
-    /* a number that a run took but did not make a unit of */
-    const factory_run_t what = {.count = 2};
-    factory_result_t result;
-    assert_true(file_make_dirs(path_of("factory/units/SN-000002/identity.bin"), 0700, NULL));
-    assert_false(factory_run(&site, &what, &result, NULL));
-    make_ours(&p, "SN-000002");
-    refused(&p, "void");
-    check_site();
-    assert_int_equal(units.count, 1);
-}
-
-static void test_adopt_foreign(void **state)
-{
-    (void)state;
-    papers_t p;
-    factory_unit_t unit;
-    err_t err = ERR_INIT;
-    EVP_PKEY *key = fixture_key("P-256");
-    const mint_t mint = {.cn = "Foreign CA", .key = key, .ext = ext_ca, .to = now + 1000 * DAY};
-    X509 *ca = fixture_mint(&mint);
-    make_papers(&p, "F-1", ca, key);
-    refused(&p, "--foreign");
-    p.files.foreign = true;
-    if (!factory_adopt(&site, &p.files, &unit, &err)) {
-        fail_msg("%s", err.text);
-    }
-    check_site();
-    assert_int_equal(units.count, 1);
-    X509_free(ca);
-    EVP_PKEY_free(key);
+    assert_false(factory_export(&site, "SN-000002", factory_path("other.bin"), NULL));
+    assert_false(file_exists(factory_path("other.bin")));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_three_units, fresh),
-        cmocka_unit_test_setup(test_base_stays, fresh),
+        cmocka_unit_test_setup(test_three_units, factory_fresh),
+        cmocka_unit_test_setup(test_base_stays, factory_fresh),
         cmocka_unit_test(test_pop_and_rsa),
         cmocka_unit_test(test_service_names),
-        cmocka_unit_test_setup(test_bad_runs, fresh),
-        cmocka_unit_test_setup(test_failing_run, fresh),
-        cmocka_unit_test_setup(test_stopping, fresh),
-        cmocka_unit_test_setup(test_two_at_once, fresh),
-        cmocka_unit_test_setup(test_killed, fresh),
-        cmocka_unit_test_setup(test_alive, fresh),
-        cmocka_unit_test_setup(test_changed_image, fresh),
-        cmocka_unit_test_setup(test_export, fresh),
-        cmocka_unit_test_setup(test_adopt, fresh),
-        cmocka_unit_test_setup(test_adopt_ahead, fresh),
-        cmocka_unit_test_setup(test_adopt_refusals, fresh),
-        cmocka_unit_test_setup(test_adopt_foreign, fresh),
+        cmocka_unit_test_setup(test_bad_runs, factory_fresh),
+        cmocka_unit_test_setup(test_failing_run, factory_fresh),
+        cmocka_unit_test_setup(test_stopping, factory_fresh),
+        cmocka_unit_test_setup(test_two_at_once, factory_fresh),
+        cmocka_unit_test_setup(test_killed, factory_fresh),
+        cmocka_unit_test_setup(test_alive, factory_fresh),
+        cmocka_unit_test_setup(test_changed_image, factory_fresh),
+        cmocka_unit_test_setup(test_export, factory_fresh),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, factory_setup, factory_teardown);
 }
