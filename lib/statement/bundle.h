@@ -43,8 +43,8 @@ bundle_signer_t bundle_find_key(const bundle_t *bundle, const char *kid, jws_byt
    in answer to hello, and only until the unit is marked as shipped. */
 bool bundle_may_answer(bundle_signer_t signer, const answer_t *answer, bool shipped);
 
-/* A verified bundle replaces the one that is kept: same site, higher version. `kept` may be NULL.
- */
-bool bundle_replaces(const bundle_t *bundle, const bundle_t *kept);
+/* A verified bundle replaces the one that the device has: it is for the device's own site, and its
+   version is higher than the highest seen (0 for none). */
+bool bundle_replaces(const bundle_t *bundle, jws_text_t site, int64_t highest);
 
 #endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The words of answers, what they mean, and what a device does about them. */
+#include "statement/answer.h"
+
+static const char *const RESULTS[ANSWER_RESULTS] = {
+    [ANSWER_STREAM] = "stream",   [ANSWER_HOLD] = "hold",       [ANSWER_CLAIM] = "claim",
+    [ANSWER_RENEW] = "renew",     [ANSWER_PENDING] = "pending", [ANSWER_MINE] = "mine",
+    [ANSWER_GRANTED] = "granted", [ANSWER_HELD] = "held",       [ANSWER_CHAIN_IS] = "chain",
+    [ANSWER_DONE] = "done",       [ANSWER_BUNDLE] = "bundle",   [ANSWER_REFUSED] = "refused",
+};
+
+const char *answer_result_name(answer_result_t result)
+{
+    return (unsigned)result < ANSWER_RESULTS ? RESULTS[result] : "?";
+}
+
+static const struct {
+    const char *name;
+    answer_do_t what;
+} REASONS[ANSWER_REASONS] = {
+    [ANSWER_NO_REASON] = {"?", ANSWER_DO_WAIT},
+    [ANSWER_STALE] = {"stale", ANSWER_DO_NEW_EPOCH},
+    [ANSWER_DENIED] = {"denied", ANSWER_DO_OTHER_KEY},
+    [ANSWER_ONLY_HELLO] = {"only-hello", ANSWER_DO_WAIT},
+    [ANSWER_HELLO_FIRST] = {"hello-first", ANSWER_DO_HELLO},
+    [ANSWER_COMMIT_FIRST] = {"commit-first", ANSWER_DO_COMMIT},
+    [ANSWER_OLD_KEY] = {"old-key", ANSWER_DO_OTHER_KEY},
+    [ANSWER_EXPIRED] = {"expired", ANSWER_DO_OTHER_KEY},
+    [ANSWER_STOLEN] = {"stolen", ANSWER_DO_WAIT},
+    [ANSWER_NOT_GRANTED] = {"not-granted", ANSWER_DO_DROP_PENDING},
+    [ANSWER_NO_TICKET] = {"no-ticket", ANSWER_DO_HELLO},
+    [ANSWER_TICKET_EXPIRED] = {"ticket-expired", ANSWER_DO_DROP_TICKET},
+    [ANSWER_TICKET_BAD] = {"ticket-bad", ANSWER_DO_DROP_TICKET},
+    [ANSWER_TICKET_DEVICE] = {"ticket-device", ANSWER_DO_DROP_TICKET},
+    [ANSWER_TICKET_EPOCH] = {"ticket-epoch", ANSWER_DO_DROP_TICKET},
+    [ANSWER_TICKET_USED] = {"ticket-used", ANSWER_DO_DROP_TICKET},
+    [ANSWER_TAKEN] = {"taken", ANSWER_DO_DROP_TICKET},
+    [ANSWER_TWO_CODES] = {"two-codes", ANSWER_DO_HELLO},
+    [ANSWER_CLAIMS_OFF] = {"claims-off", ANSWER_DO_DROP_TICKET},
+    [ANSWER_CSR] = {"csr", ANSWER_DO_DROP_PENDING},
+    [ANSWER_OWNER] = {"owner", ANSWER_DO_WAIT},
+    [ANSWER_OPERATOR] = {"operator", ANSWER_DO_WAIT},
+    [ANSWER_OTHER] = {"other", ANSWER_DO_WAIT},
+};
+
+/* Apart from the words, so that a chip that never shows them does not carry them. */
+static const char *const TEXTS[ANSWER_REASONS] = {
+    [ANSWER_NO_REASON] = "There is no reason.",
+    [ANSWER_STALE] = "The device was reset since; this epoch is closed.",
+    [ANSWER_DENIED] = "The key that signed has no rights any more.",
+    [ANSWER_ONLY_HELLO] =
+        "The device is being handed over; until it is done, this key may only say hello.",
+    [ANSWER_HELLO_FIRST] = "The key is new: say hello with it first.",
+    [ANSWER_COMMIT_FIRST] = "The key was granted; commit it first.",
+    [ANSWER_OLD_KEY] = "A newer key is on record; the owner has to agree that this one is used.",
+    [ANSWER_EXPIRED] = "The certificate expired too long ago; an operator has to help.",
+    [ANSWER_STOLEN] = "The device is reported stolen; its owner has to withdraw that.",
+    [ANSWER_NOT_GRANTED] = "No such certificate was granted, or it was voided since.",
+    [ANSWER_NO_TICKET] = "Nobody has said that the device is theirs: provision it with a ticket, "
+                         "or enter its claim code and press its button.",
+    [ANSWER_TICKET_EXPIRED] = "The ticket has expired; provision again with a new one.",
+    [ANSWER_TICKET_BAD] = "This steward has not made the ticket.",
+    [ANSWER_TICKET_DEVICE] = "The ticket is for another device.",
+    [ANSWER_TICKET_EPOCH] =
+        "The ticket was made before the device was last reset; provision again with a new one.",
+    [ANSWER_TICKET_USED] = "The ticket has been used; provision again with a new one.",
+    [ANSWER_TAKEN] = "Somebody else has claimed the device since it was reset.",
+    [ANSWER_TWO_CODES] = "Two accounts have entered the claim code, so neither counts: reset the "
+                         "device and begin again.",
+    [ANSWER_CLAIMS_OFF] = "Devices of this kind are not claimed.",
+    [ANSWER_CSR] = "The certificate request cannot be used: unreadable, for another serial number, "
+                   "or its key is known already.",
+    [ANSWER_OWNER] = "The owner on record has to release the device first.",
+    [ANSWER_OPERATOR] = "An operator has to decide.",
+    [ANSWER_OTHER] = "For a reason that this version does not know.",
+};
+
+const char *answer_reason_name(answer_reason_t reason)
+{
+    return (unsigned)reason < ANSWER_REASONS ? REASONS[reason].name : "?";
+}
+
+const char *answer_reason_text(answer_reason_t reason)
+{
+    return TEXTS[(unsigned)reason < ANSWER_REASONS ? reason : ANSWER_OTHER];
+}
+
+answer_do_t answer_reason_do(answer_reason_t reason)
+{
+    return (unsigned)reason < ANSWER_REASONS ? REASONS[reason].what : ANSWER_DO_WAIT;
+}
