@@ -9,6 +9,8 @@
 #include "flash/partition.h"
 
 #define DESCRIPTOR 32u /* file offset: header 24, segment header 8 */
+#define LOAD_ADDRESS                                                                               \
+    0x3f400020u /* where an ESP32 maps data, so that esptool shows the descriptor */
 
 /* In the descriptor's field for the ESP-IDF version, where esptool and every OTA page show it. */
 static const char NOT_IDF[] = "none: no chip can run this";
@@ -39,6 +41,7 @@ bool appimage_build_linux(const char *version, uint8_t out[APPIMAGE_LINUX_MAX], 
     bytes_put_le16(out + 12, APPIMAGE_CHIP_NONE);
     bytes_put_le16(out + 17, 0xffff); /* any revision */
     out[23] = 1;                      /* SHA-256 appended */
+    bytes_put_le32(out + 24, LOAD_ADDRESS);
     bytes_put_le32(out + 28, data_len);
     uint8_t *d = out + DESCRIPTOR;
     bytes_put_le32(d, 0xabcd5432u);

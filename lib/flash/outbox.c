@@ -25,6 +25,7 @@
 #define RECORD_HEADER 16u
 #define MARK_AT       12u
 #define NUMBER_MAX    0xfffffff0u /* higher ones are damage: 136 years at one a second */
+#define SEQ_MAX       0xfffffff0u /* of a sector; so that counting on never wraps */
 
 typedef struct {
     uint32_t seq, first, dropped, damaged;
@@ -63,8 +64,8 @@ static bool read_sector(const outbox_t *box, uint32_t index, sector_t *out, bool
     out->dropped = bytes_get_le32(h + 12);
     out->damaged = bytes_get_le32(h + 16);
     *good = bytes_get_le32(h) == MAGIC && bytes_get_le32(h + 20) == bytes_crc32(0, h, 20) &&
-            out->seq >= box->sectors && out->seq % box->sectors == index && out->first != 0 &&
-            out->first <= NUMBER_MAX;
+            out->seq >= box->sectors && out->seq <= SEQ_MAX && out->seq % box->sectors == index &&
+            out->first != 0 && out->first <= NUMBER_MAX;
     return true;
 }
 
@@ -132,6 +133,13 @@ static uint32_t live_from(const outbox_t *box, uint32_t seq)
     return seq <= last ? seq : 0;
 }
 
+/* Numbers in a sector are below the first of the next one. */
+static uint32_t bound_of(const outbox_t *box, uint32_t seq)
+{
+    uint32_t next = live_from(box, seq + 1);
+    return next == 0 ? NUMBER_MAX + 1 : box->begin[next % box->sectors];
+}
+
 /* Moves the cursor over the next good record with a higher number, within sectors up to `last`. */
 static outbox_status_t step(const outbox_t *box, uint32_t last, outbox_cursor_t *cursor,
                             record_t *record)
@@ -157,7 +165,8 @@ static outbox_status_t step(const outbox_t *box, uint32_t last, outbox_cursor_t 
         if (!read_body(box, record, &good)) {
             return OUTBOX_IO;
         }
-        if (good && record->number > cursor->number) {
+        if (good && record->number > cursor->number && record->number >= box->begin[index] &&
+            record->number < bound_of(box, cursor->sector)) {
             cursor->number = record->number;
             return OUTBOX_OK;
         }
@@ -167,7 +176,7 @@ static outbox_status_t step(const outbox_t *box, uint32_t last, outbox_cursor_t 
 /* ---- mount ---- */
 
 /* Which sectors count; the counters of the newest. False: the flash failed. */
-static bool find_sectors(outbox_t *box, uint32_t *newest_first)
+static bool find_sectors(outbox_t *box)
 {
     sector_t sector;
     bool good;
@@ -176,11 +185,11 @@ static bool find_sectors(outbox_t *box, uint32_t *newest_first)
             return false;
         }
         box->seq[i] = good ? sector.seq : 0;
+        box->begin[i] = sector.first;
         if (good && sector.seq > head_seq(box)) {
             box->head = (int)i;
             box->dropped = sector.dropped;
-            box->damaged = sector.damaged;
-            *newest_first = sector.first;
+            box->damaged_gone = sector.damaged;
         }
     }
     for (uint32_t i = 0; i < box->sectors; i++) {
@@ -188,21 +197,26 @@ static bool find_sectors(outbox_t *box, uint32_t *newest_first)
             box->seq[i] = 0;
         }
     }
+    /* Numbers rise from sector to sector; what says otherwise was not written here. */
+    uint32_t bound = NUMBER_MAX;
+    for (uint32_t k = 0; box->head >= 0 && k < box->sectors; k++) {
+        uint32_t index = ((uint32_t)box->head + box->sectors - k) % box->sectors;
+        if (box->seq[index] != 0 && box->begin[index] <= bound) {
+            bound = box->begin[index];
+        } else {
+            box->seq[index] = 0;
+        }
+    }
     return true;
 }
 
 /* Goes through all records: where the oldest is, how many there are, where the next one goes. */
-static outbox_status_t scan(outbox_t *box, uint32_t newest_first)
+static outbox_status_t scan(outbox_t *box)
 {
-    sector_t oldest;
-    bool good;
     uint32_t seq = live_from(box, 1);
-    if (!read_sector(box, seq % box->sectors, &oldest, &good)) {
-        return OUTBOX_IO;
-    }
-    outbox_cursor_t cursor = {.number = oldest.first - 1, .at = SECTOR_HEADER, .sector = seq};
+    uint32_t begin = box->begin[seq % box->sectors];
+    outbox_cursor_t cursor = {.number = begin - 1, .at = SECTOR_HEADER, .sector = seq};
     box->first = cursor;
-    box->end = REGION_SECTOR;
     uint32_t found = 0;
     record_t record;
     outbox_status_t status;
@@ -217,14 +231,15 @@ static outbox_status_t scan(outbox_t *box, uint32_t newest_first)
     if (status != OUTBOX_END) {
         return status;
     }
-    box->next = (cursor.number >= newest_first ? cursor.number : newest_first - 1) + 1;
-    uint32_t given = box->next - oldest.first;
-    box->damaged += given > found ? given - found : 0;
+    uint32_t newest = box->begin[box->head] - 1;
+    box->next = (cursor.number > newest ? cursor.number : newest) + 1;
+    box->damaged_here = box->next - begin - found;
     uint32_t start = (uint32_t)box->head * REGION_SECTOR;
-    if (!store_is_erased(&box->region, start + cursor.at, start + REGION_SECTOR, &good)) {
+    bool erased;
+    if (!store_is_erased(&box->region, start + cursor.at, start + REGION_SECTOR, &erased)) {
         return OUTBOX_IO;
     }
-    box->end = good ? cursor.at : REGION_SECTOR;
+    box->end = erased ? cursor.at : REGION_SECTOR;
     return OUTBOX_OK;
 }
 
@@ -241,11 +256,10 @@ outbox_status_t outbox_mount(outbox_t *box, const region_t *region)
         box->sectors > OUTBOX_SECTORS_MAX) {
         return OUTBOX_BAD_REGION;
     }
-    uint32_t newest_first = 0;
-    if (!find_sectors(box, &newest_first)) {
+    if (!find_sectors(box)) {
         return OUTBOX_IO;
     }
-    outbox_status_t status = box->head >= 0 ? scan(box, newest_first) : OUTBOX_OK;
+    outbox_status_t status = box->head >= 0 ? scan(box) : OUTBOX_OK;
     box->failed = status != OUTBOX_OK;
     return status;
 }
@@ -255,17 +269,10 @@ outbox_status_t outbox_mount(outbox_t *box, const region_t *region)
 /* Counts what goes with a sector: records not trimmed, and numbers that are missing in it. */
 static outbox_status_t count_loss(const outbox_t *box, uint32_t seq, sector_t *loss)
 {
-    sector_t sector, after;
-    bool good;
     uint32_t next = live_from(box, seq + 1);
-    if (!read_sector(box, seq % box->sectors, &sector, &good)) {
-        return OUTBOX_IO;
-    }
-    after.first = box->next;
-    if (next != 0 && !read_sector(box, next % box->sectors, &after, &good)) {
-        return OUTBOX_IO;
-    }
-    outbox_cursor_t cursor = {.number = sector.first - 1, .at = SECTOR_HEADER, .sector = seq};
+    uint32_t begin = box->begin[seq % box->sectors];
+    loss->first = next != 0 ? box->begin[next % box->sectors] : box->next;
+    outbox_cursor_t cursor = {.number = begin - 1, .at = SECTOR_HEADER, .sector = seq};
     record_t record;
     outbox_status_t status;
     uint32_t found = 0;
@@ -273,9 +280,7 @@ static outbox_status_t count_loss(const outbox_t *box, uint32_t seq, sector_t *l
         found++;
         loss->dropped += record.number > box->first.number ? 1 : 0;
     }
-    uint32_t given = after.first > sector.first ? after.first - sector.first : 0;
-    loss->damaged = given > found ? given - found : 0;
-    loss->first = after.first;
+    loss->damaged = loss->first - begin - found;
     return status == OUTBOX_END ? OUTBOX_OK : status;
 }
 
@@ -299,32 +304,34 @@ static bool write_sector(outbox_t *box, const sector_t *sector)
 static outbox_status_t open_sector(outbox_t *box)
 {
     uint32_t seq = box->head < 0 ? box->sectors : head_seq(box) + 1;
+    if (seq > SEQ_MAX) {
+        return fail(box); /* only a forged header leads here */
+    }
     uint32_t dying = seq - (box->sectors - 1);
-    sector_t loss = {0, 0, 0, 0};
+    sector_t loss = {.first = box->next};
     if (is_live(box, dying) && count_loss(box, dying, &loss) != OUTBOX_OK) {
         return fail(box);
     }
-    /* box->damaged has what is missing in the sectors that are there; the header, what went. */
-    sector_t fresh = {seq, box->next, box->dropped + loss.dropped, 0};
-    sector_t newest;
-    bool good;
-    if (box->head >= 0 && !read_sector(box, (uint32_t)box->head, &newest, &good)) {
-        return fail(box);
-    }
-    fresh.damaged = (box->head >= 0 ? newest.damaged : 0) + loss.damaged;
+    sector_t fresh = {.seq = seq,
+                      .first = box->next,
+                      .dropped = box->dropped + loss.dropped,
+                      .damaged = box->damaged_gone + loss.damaged};
     if (!write_sector(box, &fresh)) {
         return fail(box);
     }
     if (is_live(box, dying)) {
         box->seq[dying % box->sectors] = 0;
-        box->dropped += loss.dropped;
-        box->count -= loss.dropped;
     }
+    box->dropped = fresh.dropped;
+    box->count -= loss.dropped;
+    box->damaged_gone = fresh.damaged;
+    box->damaged_here -= loss.damaged;
     box->head = (int)(seq % box->sectors);
     box->seq[box->head] = seq;
+    box->begin[box->head] = box->next;
     box->end = SECTOR_HEADER;
     if (!is_live(box, box->first.sector)) {
-        uint32_t gone = loss.first != 0 ? loss.first - 1 : box->next - 1;
+        uint32_t gone = loss.first - 1;
         box->first.sector = live_from(box, dying + 1);
         box->first.at = SECTOR_HEADER;
         box->first.number = gone > box->first.number ? gone : box->first.number;
@@ -461,7 +468,7 @@ uint32_t outbox_dropped(const outbox_t *box)
 
 uint32_t outbox_damaged(const outbox_t *box)
 {
-    return box->damaged;
+    return box->damaged_here + box->damaged_gone;
 }
 
 const char *outbox_status_text(outbox_status_t status)

@@ -24,7 +24,7 @@
 #include "flash/region.h"
 
 #define OUTBOX_RECORD_MAX  1024 /* bytes, 1..1024 */
-#define OUTBOX_SECTORS_MAX 64
+#define OUTBOX_SECTORS_MAX 32
 
 typedef enum {
     OUTBOX_OK = 0,
@@ -45,13 +45,15 @@ typedef struct {
 typedef struct {
     region_t region;
     uint32_t sectors;
-    uint32_t seq[OUTBOX_SECTORS_MAX]; /* 0: free */
-    int head;                         /* sector that is appended to, or -1 */
-    uint32_t end;                     /* where in it; REGION_SECTOR: closed */
-    uint32_t next;                    /* number of the next record */
-    uint32_t dropped;
-    uint32_t damaged;
+    uint32_t seq[OUTBOX_SECTORS_MAX];   /* 0: free */
+    uint32_t begin[OUTBOX_SECTORS_MAX]; /* number of the sector's first record */
+    int head;                           /* sector that is appended to, or -1 */
+    uint32_t end;                       /* where in it; REGION_SECTOR: closed */
+    uint32_t next;                      /* number of the next record */
     uint32_t count;
+    uint32_t dropped;
+    uint32_t damaged_here; /* numbers missing in the sectors that are there */
+    uint32_t damaged_gone; /* and in those that are not any more */
     outbox_cursor_t first; /* before the oldest record that is still there; .number: gone so far */
     bool failed;
 } outbox_t;

@@ -85,6 +85,15 @@ static bool read_header(const settings_t *store, uint32_t at, record_t *record, 
     return true;
 }
 
+static bool is_key(const char *key, size_t len)
+{
+    bool good = len >= 1 && len <= SETTINGS_KEY_MAX;
+    for (size_t i = 0; good && i < len; i++) {
+        good = key[i] >= 0x21 && key[i] <= 0x7e;
+    }
+    return good;
+}
+
 /* Whether key and value match the CRC; the key is returned. */
 static bool read_body(const settings_t *store, uint32_t at, const record_t *record,
                       char key[SETTINGS_KEY_MAX + 1], bool *good)
@@ -194,7 +203,7 @@ static bool scan_sector(settings_t *store, uint32_t index, uint32_t *end)
         if (!read_body(store, start + at, &record, key, &good)) {
             return false;
         }
-        if (!good || strlen(key) != record.key_len || !learn(store, start + at, &record, key)) {
+        if (!good || !is_key(key, record.key_len) || !learn(store, start + at, &record, key)) {
             store->damaged++;
         }
         at += record_size(&record);
@@ -426,17 +435,10 @@ settings_status_t settings_mount(settings_t *store, const region_t *region)
 
 static settings_status_t check_key(const settings_t *store, const char *key)
 {
-    size_t len = 0;
     if (store->failed) {
         return SETTINGS_IO;
     }
-    while (len <= SETTINGS_KEY_MAX && key[len] != '\0') {
-        if (key[len] < 0x21 || key[len] > 0x7e) {
-            return SETTINGS_BAD_KEY;
-        }
-        len++;
-    }
-    return len >= 1 && len <= SETTINGS_KEY_MAX ? SETTINGS_OK : SETTINGS_BAD_KEY;
+    return is_key(key, strnlen(key, SETTINGS_KEY_MAX + 1)) ? SETTINGS_OK : SETTINGS_BAD_KEY;
 }
 
 settings_status_t settings_get(settings_t *store, const char *key, void *data, size_t cap,

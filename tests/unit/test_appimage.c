@@ -152,6 +152,52 @@ static void reads_other_images(void **state)
     assert_string_equal(image.version, "1.?[2J");
 }
 
+/* esptool v5.6.0 (elf2image --chip esp32c3) made this of a few lines of C; its image-info shows
+   what is expected here. */
+static void reads_what_esptool_made(void **state)
+{
+    (void)state;
+    static const char *const hex[] = {
+        "e903002000003840ee0000000500000000ffff00000000012000003c000100003254cdab070000000000",
+        "000000000000332e312e340000000000000000000000000000000000000000000000000000007265616c",
+        "2d656c6600000000000000000000000000000000000000000000000031323a30303a3030000000000000",
+        "00004a616e2020312032303236000000000076362e302e32000000000000000000000000000000000000",
+        "0000000000000000081100cce84dca6b32c6b2e90991ba88763bb48b5847535cb8e2b8db0200bdd50000",
+        "000000000000000000000000000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000000000000000000c83f0c00",
+        "0000010000000200000003000000000038400400000001a00000000000000000000000000000000000d1",
+        "3bb7d2b817f84cfc987c2095b375a04d951570957f68f5c03a4ec24f88b01ee9",
+    };
+    uint8_t bytes[368];
+    size_t len = 0;
+    for (size_t i = 0; i < sizeof hex / sizeof hex[0]; i++) {
+        size_t n = strlen(hex[i]) / 2;
+        assert_true(bytes_from_hex(hex[i], n * 2, bytes + len, n));
+        len += n;
+    }
+    assert_int_equal(len, sizeof bytes);
+    err_t err = ERR_INIT;
+    appimage_t image;
+    assert_done(appimage_parse(bytes, len, &image, &err), err);
+    assert_int_equal(image.size, len);
+    assert_int_equal(image.segments, 3);
+    assert_int_equal(image.entry, 0x40380000);
+    assert_string_equal(appimage_chip_name(image.chip_id), "esp32c3");
+    assert_int_equal(image.flash_size_code, 2);
+    assert_true(image.has_descriptor);
+    assert_int_equal(image.secure_version, 7);
+    assert_string_equal(image.project, "real-elf");
+    assert_string_equal(image.version, "3.1.4");
+    assert_string_equal(image.date, "Jan  1 2026");
+    assert_string_equal(image.time, "12:00:00");
+    assert_string_equal(image.idf_version, "v6.0.2");
+    char text[65];
+    assert_true(bytes_to_hex(image.sha256, 32, text, sizeof text));
+    assert_string_equal(text, hex[8]);
+    assert_true(bytes_to_hex(image.elf_sha256, 32, text, sizeof text));
+    assert_string_equal(text, "081100cce84dca6b32c6b2e90991ba88763bb48b5847535cb8e2b8db0200bdd5");
+}
+
 static void builds_the_base_image(void **state)
 {
     (void)state;
@@ -189,6 +235,7 @@ int main(void)
         cmocka_unit_test(notices_every_cut),
         cmocka_unit_test(says_what_is_wrong),
         cmocka_unit_test(reads_other_images),
+        cmocka_unit_test(reads_what_esptool_made),
         cmocka_unit_test(builds_the_base_image),
     };
     return cmocka_run_group_tests_name("appimage", tests, NULL, NULL);

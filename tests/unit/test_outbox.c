@@ -427,6 +427,41 @@ static void counts_damage_exactly(void **state)
     flash_close(flash);
 }
 
+/* Sound sums over impossible numbers: refused or followed, but never for ever. */
+static void survives_forged_numbers(void **state)
+{
+    (void)state;
+    static const uint32_t forged[] = {0,          1,          2,          0x7fffffff,
+                                      0xffffffef, 0xfffffff0, 0xfffffffe, 0xffffffff};
+    err_t err = ERR_INIT;
+    for (size_t i = 0; i < 8 * 8 * 2; i++) {
+        flash_t *flash = ram_flash(2 * FLASH_SECTOR);
+        uint8_t h[24] = "ORB1", r[17] = {1};
+        uint32_t seq = forged[i / 2 % 8] / 2 * 2 + i % 2;
+        bytes_put_le32(h + 4, seq);
+        bytes_put_le32(h + 8, forged[i / 16]);
+        bytes_put_le32(h + 20, bytes_crc32(0, h, 20));
+        bytes_put_le32(r + 4, forged[(i + 1) / 16 % 8]);
+        bytes_put_le32(r + 8, bytes_crc32(0, r + 16, 1));
+        bytes_put_le16(r + 2, (uint16_t)bytes_crc32(bytes_crc32(0, r, 2), r + 4, 8));
+        bytes_put_le32(r + 12, 0xffffffff);
+        uint32_t at = seq % 2 * FLASH_SECTOR;
+        assert_done(flash_write(flash, at, h, sizeof h, &err), err);
+        assert_done(flash_write(flash, at + 24, r, sizeof r, &err), err);
+        outbox_t *box = mount(flash);
+        outbox_cursor_t cursor = {0};
+        uint8_t data[OUTBOX_RECORD_MAX];
+        size_t len;
+        while (outbox_read(box, &cursor, data, sizeof data, &len) == OUTBOX_OK) {
+        }
+        for (int k = 0; k < 12; k++) {
+            outbox_append(box, data, sizeof data, NULL);
+        }
+        outbox_clear(box);
+        flash_close(flash);
+    }
+}
+
 static void survives_noise(void **state)
 {
     (void)state;
@@ -473,6 +508,7 @@ int main(void)
         cmocka_unit_test(survives_a_power_cut_while_clearing),
         cmocka_unit_test(survives_every_flipped_byte_of_its_structure),
         cmocka_unit_test(counts_damage_exactly),
+        cmocka_unit_test(survives_forged_numbers),
         cmocka_unit_test(survives_noise),
     };
     return cmocka_run_group_tests_name("outbox", tests, NULL, NULL);

@@ -34,6 +34,39 @@ static void builds_what_spiffsgen_builds(void **state)
     assert_sha256(image, SIZE, "5b9023fc696cca8f2ae60dc8dda8621ec3f12518fc7a3f36a306d26714841746");
 }
 
+/* More of them: spiffsgen.py of ESP-IDF v6.0.2, one row for each option. */
+static void builds_what_spiffsgen_builds_with_options(void **state)
+{
+    (void)state;
+    static const struct {
+        spiffs_config_t config; /* size, page, block, name, meta, magic, length, big, aligned */
+        const char *sha256;
+    } rows[] = {
+        {{0x20000, 256, 4096, 32, 4, true, true, false, false},
+         "bb34f6c36ed6e46de190a1d118cefa7d0af3d102e5a983ca69e07a36603e2973"},
+        {{0x20000, 512, 4096, 32, 4, true, true, false, false},
+         "6cfd92dd473a3f8cf612ad20f1599f3c36cb914c9e6effcfeb039f73b6c0646f"},
+        {{0x20000, 1024, 8192, 64, 0, true, true, false, false},
+         "49146683482764020cf91a27079cf5bd53100940f933b2cfdd80e835963ed2d9"},
+        {{0x20000, 256, 4096, 32, 4, true, false, false, false},
+         "3615d79a86b5472619da4b374ed62e15d1eb9e6d5c750d2be15cac1728bdab1f"},
+        {{0x20000, 256, 4096, 32, 4, false, true, false, false},
+         "61509226579e79cfbb23ade9cfab022fb9ca5aa105e195fc23e0116a7b3b5ebf"},
+        {{0x20000, 256, 4096, 32, 4, true, true, true, false},
+         "d511960974ae1645a5fad5765dac3547b9f6d6c28012ad6b31b33320c786f7b7"},
+        {{0x20000, 256, 65536, 33, 4, true, true, false, true},
+         "6552348e2a94792a020d940ca83b9782f7de5288fdb38ac475ca6d51797b7423"},
+        {{0x20000, 256, 32768, 32, 7, true, true, true, true},
+         "6bde1f077639cda347d8df271f8f964e10042c8de7cde9cac5aa8ad1058a16f3"},
+    };
+    const spiffs_file_t files[] = {
+        {"/device.key", pattern, 241}, {"/device.crt", pattern, 40000}, {"/e", NULL, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        build(&rows[i].config, files, 3);
+        assert_sha256(image, rows[i].config.image_size, rows[i].sha256);
+    }
+}
+
 /* The dump in the reference, byte by byte, so that a wrong hash can be found. */
 static void lays_out_pages_as_documented(void **state)
 {
@@ -525,6 +558,7 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(builds_what_spiffsgen_builds),
+        cmocka_unit_test(builds_what_spiffsgen_builds_with_options),
         cmocka_unit_test(lays_out_pages_as_documented),
         cmocka_unit_test(reads_back_what_it_builds),
         cmocka_unit_test(reads_back_with_every_option),
