@@ -9,9 +9,6 @@
  * batch is undone and the callback says so. After a commit a killed process loses nothing; with
  * `durable`, nor does a power cut.
  *
- * Time series go a shorter way: points are kept as one record a batch, and are put in their place
- * by device, key and time later, many at once. Whoever reads sees them all the same.
- *
  * Texts: names, types, labels have at most STORE_TEXT_MAX bytes of UTF-8. Pointers handed to a
  * callback are good during the call. In a callback of an iteration the store may be read, not
  * changed. Nothing here knows MQTT, HTTP or a certificate's meaning; blocking is disk writes only.
@@ -84,8 +81,8 @@ size_t store_batch_size(const store_t *store);
 /* Undoes the open batch; the callback is told that it failed. */
 void store_rollback(store_t *store);
 
-/* Puts points in their place when enough wait, or the oldest has waited long enough; to be called
-   about once a second. Its failure loses nothing. */
+/* Housekeeping of the write-ahead log; to be called about once a second. Its failure loses nothing.
+ */
 bool store_tidy(store_t *store, int64_t now_ms, err_t *err);
 
 /* The one tenant of this version of the cloud. */

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cradle-cloud: ThingsBoard's device API and REST API for one machine. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "cloud/auth.h"
+#include "cloud/frontdoor.h"
+#include "cloud/hub.h"
+#include "cloud/log.h"
+#include "cloud/rest.h"
+#include "cloud/store.h"
+#include "http/http.h"
+#include "json/json.h"
+#include "net/loop.h"
+#include "pki/cert.h"
+#include "pki/key.h"
+#include "site/run.h"
+#include "site/site.h"
+#include "term/options.h"
+#include "term/term.h"
+
+typedef struct {
+    const char *site;
+    const char *listen;
+    const char *http_listen;
+    bool durable;
+    bool as_thingsboard;
+    bool help;
+} arguments_t;
+
+/* Everything that is open, in the order of opening. */
+typedef struct {
+    site_t site;
+    loop_t *loop;
+    store_t *store;
+    pki_chain_t product, issuing, chain;
+    EVP_PKEY *key;
+    frontdoor_t *door;
+    hub_t *hub;
+    auth_t *auth;
+    rest_t *rest;
+    http_server_t *http;
+    loop_fd_t http_watch;
+} cloud_t;
+
+static const option_t *options_of(arguments_t *a, option_t options[8])
+{
+    const option_t all[] = {
+        {"site", 'C', OPTION_TEXT, &a->site, "DIR", "the site (default: the current directory)"},
+        {"listen", 0, OPTION_TEXT, &a->listen, "HOST:PORT", "MQTTS (default 127.0.0.1:8883)"},
+        {"http-listen", 0, OPTION_TEXT, &a->http_listen, "HOST:PORT",
+         "REST over HTTPS (default 127.0.0.1:8080)"},
+        {"durable", 0, OPTION_FLAG, &a->durable, NULL,
+         "acknowledge what survives a power cut, not only a killed process (slower)"},
+        {"as-thingsboard", 0, OPTION_FLAG, &a->as_thingsboard, NULL,
+         "answer as laxly on the wire as ThingsBoard does (for tests)"},
+        {"help", 'h', OPTION_FLAG, &a->help, NULL, "this text"},
+        {0},
+    };
+    memcpy(options, all, sizeof all);
+    return options;
+}
+
+static void print_help(const option_t *options)
+{
+    fputs("usage: cradle-cloud [-C DIR] [options]\n\n"
+          "ThingsBoard's device API (MQTTS, X.509) and REST API for one machine, on SQLite.\n\n",
+          stdout);
+    options_print_help(options, stdout);
+    fputs(
+        "\nPort 0 takes a free one; the addresses are in run/cloud.json of the site. It listens "
+        "on\n"
+        "this machine only: --listen 0.0.0.0:8883 opens it to the network. The first start makes\n"
+        "a login in cloud/admin.json.\n\n"
+        "examples:\n"
+        "  cradle-cloud -C acme\n"
+        "  cradle-cloud -C acme --listen 0.0.0.0:8883 --http-listen 0.0.0.0:8443 --durable\n",
+        stdout);
+}
+
+/* ---- opening ---- */
+
+static bool load_certificates(cloud_t *c, err_t *err)
+{
+    char path[FILE_PATH_MAX];
+    pki_chain_t renewal = PKI_CHAIN_INIT;
+    bool ok =
+        site_ca_path(&c->site, "product", path, err) && pki_chain_load(path, &c->product, err) &&
+        site_ca_path(&c->site, "line", path, err) && pki_chain_load(path, &c->issuing, err) &&
+        site_ca_path(&c->site, "renewal", path, err) && pki_chain_load(path, &renewal, err) &&
+        pki_chain_add(&c->issuing, renewal.cert[0], err) &&
+        site_path(&c->site, "cloud/server.crt", path, err) &&
+        pki_chain_load(path, &c->chain, err) &&
+        site_path(&c->site, "cloud/server.key", path, err) && pki_key_load(path, &c->key, err);
+    pki_chain_free(&renewal);
+    return ok;
+}
+
+static bool open_store(cloud_t *c, const arguments_t *a, err_t *err)
+{
+    char path[FILE_PATH_MAX];
+    return site_path(&c->site, "cloud/cloud.db", path, err) &&
+           store_open(&c->store, &(store_settings_t){path, a->durable}, err) &&
+           frontdoor_open(&c->door, c->store, &c->product, &c->issuing, err);
+}
+
+static void on_shared_saved(void *ctx, const store_id_t *device, const char *json, size_t len)
+{
+    hub_push_attributes(((cloud_t *)ctx)->hub, device, json, len);
+}
+
+static void on_session_close(void *ctx, const store_id_t *device)
+{
+    hub_close_session(((cloud_t *)ctx)->hub, device);
+}
+
+static void on_http(void *ctx, unsigned events)
+{
+    (void)events;
+    http_server_dispatch(((cloud_t *)ctx)->http, 0);
+}
+
+static bool open_rest(cloud_t *c, const arguments_t *a, err_t *err)
+{
+    char key[FILE_PATH_MAX];
+    char admin[FILE_PATH_MAX];
+    char cert_file[FILE_PATH_MAX];
+    char key_file[FILE_PATH_MAX];
+    const rest_hooks_t hooks = {c, on_shared_saved, on_shared_saved, on_session_close};
+    if (!site_path(&c->site, "cloud/jwt.key", key, err) ||
+        !site_path(&c->site, "cloud/admin.json", admin, err) ||
+        !site_path(&c->site, "cloud/server.crt", cert_file, err) ||
+        !site_path(&c->site, "cloud/server.key", key_file, err)) {
+        return false;
+    }
+    const http_settings_t http = {
+        .listen = a->http_listen, .cert_file = cert_file, .key_file = key_file};
+    return auth_open(&c->auth, c->store, &(auth_settings_t){.key_file = key}, err) &&
+           auth_first_admin(c->auth, admin, err) &&
+           rest_open(&c->rest, &(rest_settings_t){c->store, c->auth, hooks}, err) &&
+           http_server_open(&c->http, &http, rest_handle, c->rest, err) &&
+           loop_fd_add(c->loop, &c->http_watch, http_server_fd(c->http), LOOP_READ, on_http, c,
+                       err);
+}
+
+static bool announce(cloud_t *c, err_t *err)
+{
+    char text[512];
+    json_writer_t w;
+    json_writer_init(&w, text, sizeof text);
+    json_object(&w);
+    json_key(&w, "pid");
+    json_put_i64(&w, getpid());
+    json_key(&w, "addresses");
+    json_object(&w);
+    json_key(&w, "mqtts");
+    json_put_string(&w, hub_address(c->hub));
+    json_key(&w, "https");
+    json_put_string(&w, http_server_address(c->http));
+    json_end(&w);
+    json_end(&w);
+    return (json_writer_done(&w, NULL) || err_set(err, ERR_SYSTEM, "the addresses are too long")) &&
+           site_run_write(&c->site, "cloud", text, err);
+}
+
+static void on_turn_end(void *ctx)
+{
+    hub_turn_end(((cloud_t *)ctx)->hub);
+}
+
+/* As many open files as the system allows: each device is one. */
+static void raise_limits(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static bool open_all(cloud_t *c, const arguments_t *a, err_t *err)
+{
+    raise_limits();
+    if (!site_open(&c->site, a->site, err) || !loop_open(&c->loop, err) ||
+        !loop_stop_on_signals(c->loop, err) || !load_certificates(c, err) ||
+        !open_store(c, a, err)) {
+        return false;
+    }
+    const hub_settings_t hub = {.loop = c->loop,
+                                .store = c->store,
+                                .door = c->door,
+                                .listen = a->listen,
+                                .chain = &c->chain,
+                                .key = c->key,
+                                .as_thingsboard = a->as_thingsboard};
+    if (!hub_open(&c->hub, &hub, err) || !open_rest(c, a, err) || !announce(c, err)) {
+        return false;
+    }
+    loop_at_turn_end(c->loop, on_turn_end, c);
+    return true;
+}
+
+static void close_all(cloud_t *c)
+{
+    if (c->loop != NULL) {
+        loop_at_turn_end(c->loop, NULL, NULL);
+        loop_fd_remove(c->loop, &c->http_watch);
+    }
+    if (c->http != NULL) {
+        http_server_close(c->http);
+    }
+    rest_close(c->rest);
+    auth_close(c->auth);
+    hub_close(c->hub);
+    frontdoor_close(c->door);
+    store_close(c->store);
+    pki_key_free(c->key);
+    pki_chain_free(&c->chain);
+    pki_chain_free(&c->product);
+    pki_chain_free(&c->issuing);
+    loop_close(c->loop);
+}
+
+int main(int argc, char **argv)
+{
+    arguments_t a = {.site = ".", .listen = "127.0.0.1:8883", .http_listen = "127.0.0.1:8080"};
+    option_t options[8];
+    cloud_t *c = calloc(1, sizeof *c);
+    err_t err = ERR_INIT;
+    argc--;
+    signal(SIGPIPE, SIG_IGN);
+    bool ok = c != NULL && options_parse(options_of(&a, options), &argc, argv + 1, 0, 0, &err);
+    if (ok && a.help) {
+        print_help(options);
+        free(c);
+        return 0;
+    }
+    ok = ok && open_all(c, &a, &err);
+    if (ok) {
+        cloud_log(LOG_INFO, "ready", "mqtts=%s https=%s", hub_address(c->hub),
+                  http_server_address(c->http));
+        ok = loop_run(c->loop, &err);
+        site_run_remove(&c->site, "cloud");
+    }
+    if (c != NULL) {
+        close_all(c);
+    }
+    free(c);
+    if (!ok) {
+        term_error("%s", err.text);
+        return err.kind == ERR_USAGE ? 2 : 1;
+    }
+    cloud_log(LOG_INFO, "stopped", "by=signal");
+    return 0;
+}
