@@ -155,7 +155,11 @@ bool json_i64(const json_token_t *token, int64_t *value)
     uint64_t limit = (uint64_t)INT64_MAX + (negative ? 1 : 0);
     uint64_t sum = 0;
 
-    for (at += negative; at < end; at++) {
+    at += negative;
+    if (at == end) {
+        return false; /* a token made by hand: the reader's has a digit */
+    }
+    for (; at < end; at++) {
         unsigned digit = (unsigned)(*at - '0');
         if (digit > 9 || sum > (limit - digit) / 10) {
             return false;

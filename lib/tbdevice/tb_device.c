@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A published message on its way to the store, and the answer on its way back. */
 #include "tbdevice/tb_device.h"
 
 #include <string.h>
@@ -142,24 +143,61 @@ static bool read_names(const message_t *m, const char *member, char *out, size_t
     return true;
 }
 
+/* Java's split drops empty names at the end of a list, so those do not count. */
 static bool has_empty_name(const char *names, size_t len)
 {
-    return names != NULL &&
-           (len == 0 || names[0] == ',' || names[len - 1] == ',' || strstr(names, ",,") != NULL);
+    if (names == NULL) {
+        return false;
+    }
+    while (len > 1 && names[len - 1] == ',') {
+        len--;
+    }
+    for (size_t i = 0; i + 1 < len; i++) {
+        if (names[i] == ',' && names[i + 1] == ',') {
+            return true;
+        }
+    }
+    return len == 0 || names[0] == ',';
 }
 
-/* ThingsBoard's limit of what it would ever hand out is the message limit of the connection. */
+/* No list at all asks for everything; one list alone for nothing of the other scope. */
+static bool build_answer(const message_t *m, const char *client, size_t client_len,
+                         const char *shared, size_t shared_len, size_t *len)
+{
+    const struct {
+        tb_scope_t scope;
+        const char *section;
+        const char *names;
+        size_t names_len;
+    } parts[] = {{TB_CLIENT_SCOPE, "client", client, client_len},
+                 {TB_SHARED_SCOPE, "shared", shared, shared_len}};
+    bool all = client == NULL && shared == NULL;
+    json_writer_t writer;
+    json_writer_init(&writer, m->env->out, m->env->out_cap);
+    json_object(&writer);
+    for (size_t i = 0; i < 2; i++) {
+        section_t section = {.writer = &writer, .section = parts[i].section};
+        if ((all || parts[i].names != NULL) &&
+            !put_section(m, &section, parts[i].scope, parts[i].names, parts[i].names_len)) {
+            return false;
+        }
+        if (section.open) {
+            json_end(&writer);
+        }
+    }
+    json_end(&writer);
+    return json_writer_done(&writer, len);
+}
+
 static tb_answer_t attribute_request(const message_t *m)
 {
     const tb_env_t *env = m->env;
     json_token_t root;
-    json_reader_t reader;
     const char *client;
     const char *shared;
     size_t client_len = 0;
     size_t shared_len = 0;
-    json_reader_init(&reader, m->payload, m->len);
-    if (json_next(&reader, &root) != JSON_OBJECT || !json_valid(m->payload, m->len)) {
+    if (!json_find(m->payload, m->len, "", &root) || root.type != JSON_OBJECT) {
         return invalid(m, "an attribute request is not a JSON object");
     }
     size_t half = env->scratch_cap / 2;
@@ -174,31 +212,11 @@ static tb_answer_t attribute_request(const message_t *m)
     if (env->store->read_attributes == NULL) {
         return TB_ACK;
     }
-    json_writer_t writer;
-    section_t section = {.writer = &writer, .section = "client"};
-    bool all = client == NULL && shared == NULL;
-    bool ok = true;
-    json_writer_init(&writer, env->out, env->out_cap);
-    json_object(&writer);
-    if (all || client != NULL) {
-        ok = put_section(m, &section, TB_CLIENT_SCOPE, client, client_len);
-    }
-    if (section.open) {
-        json_end(&writer);
-    }
-    section = (section_t){.writer = &writer, .section = "shared"};
-    if (ok && (all || shared != NULL)) {
-        ok = put_section(m, &section, TB_SHARED_SCOPE, shared, shared_len);
-    }
-    if (section.open) {
-        json_end(&writer);
-    }
-    json_end(&writer);
-    size_t len;
-    if (!ok || !json_writer_done(&writer, &len)) {
+    size_t answer_len;
+    if (!build_answer(m, client, client_len, shared, shared_len, &answer_len)) {
         return ignored(m, "the attributes could not be read, or are too large for one message");
     }
-    set_reply(m, TB_DOWN_ATTRIBUTE_RESPONSE, env->out, len);
+    set_reply(m, TB_DOWN_ATTRIBUTE_RESPONSE, env->out, answer_len);
     return TB_ACK;
 }
 
@@ -206,6 +224,7 @@ static tb_answer_t attribute_request(const message_t *m)
 
 static tb_answer_t rpc_request(const message_t *m)
 {
+    /* TB_PAYLOAD_MAX, and what lib/mqtt's server lets wait for its PUBACK. */
     static const char limits[] =
         "{\"maxPayloadSize\":65536,\"maxInflightMessages\":100,\"rateLimits\":{\"messages\":null,"
         "\"telemetryMessages\":null,\"telemetryDataPoints\":null}}";
@@ -250,8 +269,8 @@ static tb_answer_t claim(const message_t *m)
     json_token_t token;
     const char *secret = NULL;
     int64_t duration = 0;
-    if (m->len > 0 && !json_valid(m->payload, m->len)) {
-        return invalid(m, "a claim is not JSON");
+    if (m->len > 0 && (!json_find(m->payload, m->len, "", &token) || token.type != JSON_OBJECT)) {
+        return invalid(m, "a claim is not a JSON object");
     }
     if (m->len > 0 && json_find(m->payload, m->len, "secretKey", &token)) {
         if (!json_string(&token, env->scratch, env->scratch_cap, NULL)) {
@@ -299,7 +318,7 @@ static tb_answer_t firmware(const message_t *m)
         m->reply->reason = 0x8b;
         return TB_CLOSE;
     }
-    if (size > 65536) {
+    if (size > TB_PAYLOAD_MAX) {
         return firmware_error(m, "PAYLOAD_TOO_LARGE");
     }
     bool software = m->topic.kind == TB_TOPIC_SOFTWARE;

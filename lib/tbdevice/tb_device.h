@@ -18,20 +18,27 @@
  *   than 255 characters            nothing of it is stored    message is lost silently
  *   v1/gateway/...                 default: TB_IGNORE         ThingsBoard: TB_SILENT
  *   an empty name in an attribute  default: that name is      ThingsBoard: TB_IGNORE and no answer
- *   request ("a,,b")               simply not found
+ *   request ("a,,b", ",a", "")     simply not found
  * Different in both modes:
  *   JSON is strict (tb_payload.h); a string with a NUL character: TB_CLOSE (ThingsBoard's database
  *   would refuse it after the PUBACK); protobuf topics (.../p): TB_CLOSE; an id in a topic that is
  *   negative: TB_CLOSE (ThingsBoard acknowledges and never answers).
  * The same: malformed JSON, a wrong root, `ts` or `values` of the wrong type, no number where an id
  * must be, a device-side RPC without method: TB_CLOSE. In MQTT 5 at QoS 1 that is TB_IGNORE with
- * reason 0x99, at QoS 0 TB_CLOSE with reason 0x99. Unknown topics: TB_IGNORE, reason 0x90.
+ * reason 0x99, at QoS 0 TB_CLOSE with reason 0x99. Unknown topics: TB_IGNORE, reason 0x90. Without
+ * a store function the message is acknowledged all the same, firmware apart. Not checked: that a
+ * name stands only once in an attribute request (it is then answered twice), and that the device is
+ * subscribed to what is answered (ThingsBoard answers regardless).
  */
 #ifndef CRADLE_TBDEVICE_TB_DEVICE_H
 #define CRADLE_TBDEVICE_TB_DEVICE_H
 
 #include "tbdevice/tb_payload.h"
 #include "tbdevice/tb_topic.h"
+
+/* ThingsBoard's default limit on one MQTT message, told by getSessionLimits; a firmware chunk over
+   it is refused. */
+#define TB_PAYLOAD_MAX 65536
 
 typedef enum { TB_ACK = 0, TB_IGNORE, TB_SILENT, TB_CLOSE, TB_FAILED } tb_answer_t;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Payloads to points. A walk reads the text once to validate it and once more to deliver. */
 #include "tbdevice/tb_payload.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* What a walk over a payload carries. With `each` NULL it only validates. */
@@ -87,8 +87,10 @@ static tb_parse_t read_value(walk_t *walk, const json_token_t *token, char *out,
         if (!json_string(token, out, cap, &len)) {
             return TB_PARSE_BAD_TEXT;
         }
-        if (cap < len + 1 + 2 * len + TB_PLAIN_EXTRA ||
-            !tb_value_cast(out, len, out + len + 1, value)) {
+        if (cap < len + 1 + 2 * len + TB_PLAIN_EXTRA) {
+            return TB_PARSE_NO_SCRATCH;
+        }
+        if (!tb_value_cast(out, len, out + len + 1, value)) {
             *value = (tb_value_t){.type = TB_STRING, .text = out, .len = len};
         }
         return TB_PARSE_OK;
@@ -142,49 +144,62 @@ static tb_parse_t read_members(walk_t *walk, int64_t ts)
     return token.type == JSON_OBJECT_END ? TB_PARSE_OK : TB_PARSE_NOT_JSON;
 }
 
-/* Gson's getAsLong: an integer, a decimal cut off, or either as a string. */
+/* Gson's getAsLong: a number, its decimals cut off; or a string that is an integer. */
 static bool read_ts(const json_token_t *token, int64_t *ts)
 {
-    char text[64];
+    char text[32];
     json_token_t number = *token;
     double d;
     if (token->type == JSON_STRING) {
-        size_t len;
-        if (!json_string(token, text, sizeof text, &len)) {
-            return false;
-        }
-        json_reader_t reader;
-        json_reader_init(&reader, text, len);
-        json_next(&reader, &number);
-    }
-    if (number.type != JSON_NUMBER) {
-        return false;
+        number = (json_token_t){.type = JSON_NUMBER, .text = text};
+        return json_string(token, text, sizeof text, &number.len) && json_i64(&number, ts);
     }
     if (json_i64(&number, ts)) {
         return true;
     }
-    if (!json_double(&number, &d) || d < -9.2e18 || d > 9.2e18) {
+    /* 2^63 is a double, and the first that does not fit. */
+    if (!json_double(&number, &d) || d < -0x1p63 || d >= 0x1p63) {
         return false;
     }
     *ts = (int64_t)d;
     return true;
 }
 
-/* Telemetry's object, whose '{' has been read: {"ts":..,"values":{..}}, or plain members. */
-static tb_parse_t read_object(walk_t *walk, const json_token_t *open)
+/* Looks through an object whose '{' has been read for the two members of the timestamped form; the
+   last of equal names counts. The walk's reader stays where it is; *ahead ends behind the object.
+ */
+static tb_parse_t look_ahead(const walk_t *walk, json_token_t *ts, json_token_t *values,
+                             json_reader_t *ahead)
 {
-    json_reader_t ahead = walk->reader;
-    json_token_t whole;
-    json_token_t ts_token;
-    json_token_t values;
-    if (!json_skip(&ahead, open, &whole)) {
-        return TB_PARSE_NOT_JSON;
+    json_token_t token;
+    *ahead = walk->reader;
+    ts->type = JSON_ERROR;
+    values->type = JSON_ERROR;
+    while (json_next(ahead, &token) == JSON_KEY) {
+        json_token_t *found = json_equals(&token, "ts")       ? ts
+                              : json_equals(&token, "values") ? values
+                                                              : NULL;
+        json_next(ahead, &token);
+        if (!json_skip(ahead, &token, found)) {
+            return TB_PARSE_NOT_JSON;
+        }
     }
-    if (!json_find(whole.text, whole.len, "ts", &ts_token) ||
-        !json_find(whole.text, whole.len, "values", &values)) {
+    return token.type == JSON_OBJECT_END ? TB_PARSE_OK : TB_PARSE_NOT_JSON;
+}
+
+/* Telemetry's object, whose '{' has been read: {"ts":..,"values":{..}}, or plain members. */
+static tb_parse_t read_object(walk_t *walk)
+{
+    json_reader_t ahead;
+    json_token_t ts_token, values;
+    int64_t ts;
+    tb_parse_t result = look_ahead(walk, &ts_token, &values, &ahead);
+    if (result != TB_PARSE_OK) {
+        return result;
+    }
+    if (ts_token.type == JSON_ERROR || values.type == JSON_ERROR) {
         return read_members(walk, walk->now_ms);
     }
-    int64_t ts;
     if (!read_ts(&ts_token, &ts)) {
         return TB_PARSE_BAD_TS;
     }
@@ -193,7 +208,7 @@ static tb_parse_t read_object(walk_t *walk, const json_token_t *open)
     }
     json_reader_init(&walk->reader, values.text, values.len);
     json_next(&walk->reader, &values);
-    tb_parse_t result = read_members(walk, ts);
+    result = read_members(walk, ts);
     walk->reader = ahead;
     return result;
 }
@@ -203,14 +218,14 @@ static tb_parse_t read_telemetry(walk_t *walk)
     json_token_t token;
     json_type_t type = json_next(&walk->reader, &token);
     if (type == JSON_OBJECT) {
-        return read_object(walk, &token);
+        return read_object(walk);
     }
     if (type != JSON_ARRAY) {
         return type == JSON_ERROR || type == JSON_DONE ? TB_PARSE_NOT_JSON : TB_PARSE_WRONG_ROOT;
     }
     size_t elements = 0;
     while (json_next(&walk->reader, &token) == JSON_OBJECT) {
-        tb_parse_t result = read_object(walk, &token);
+        tb_parse_t result = read_object(walk);
         if (result != TB_PARSE_OK) {
             return result;
         }
@@ -232,28 +247,35 @@ static tb_parse_t read_attributes(walk_t *walk)
     return type == JSON_ERROR || type == JSON_DONE ? TB_PARSE_NOT_JSON : TB_PARSE_WRONG_ROOT;
 }
 
+/* One walk over the whole text, to its end. */
+static tb_parse_t walk_all(walk_t *walk, tb_parse_t (*read)(walk_t *), const char *payload,
+                           size_t len)
+{
+    json_token_t end;
+    walk->count = 0;
+    json_reader_init(&walk->reader, payload, len);
+    tb_parse_t result = read(walk);
+    if (result == TB_PARSE_OK || result == TB_PARSE_EMPTY_ARRAY) {
+        return json_next(&walk->reader, &end) == JSON_DONE ? result : TB_PARSE_NOT_JSON;
+    }
+    return result;
+}
+
 /* Twice over the payload: once to validate, once to deliver. */
 static tb_parse_t parse(walk_t *walk, tb_parse_t (*read)(walk_t *), const char *payload, size_t len,
                         size_t *count)
 {
     tb_point_fn each = walk->each;
-    if (count != NULL) {
-        *count = 0;
-    }
-    if (!json_valid(payload, len)) {
-        return TB_PARSE_NOT_JSON;
-    }
     walk->each = NULL;
-    json_reader_init(&walk->reader, payload, len);
-    tb_parse_t result = read(walk);
+    tb_parse_t result = walk_all(walk, read, payload, len);
     if (result == TB_PARSE_OK && each != NULL) {
         walk->each = each;
-        walk->count = 0;
-        json_reader_init(&walk->reader, payload, len);
-        result = read(walk);
+        result = walk_all(walk, read, payload, len);
+    } else if (result != TB_PARSE_OK && !json_valid(payload, len)) {
+        result = TB_PARSE_NOT_JSON; /* whatever was wrong before the first syntax error */
     }
-    if (count != NULL && result == TB_PARSE_OK) {
-        *count = walk->count;
+    if (count != NULL) {
+        *count = walk->each != NULL || result == TB_PARSE_OK ? walk->count : 0;
     }
     return result;
 }

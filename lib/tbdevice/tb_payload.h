@@ -12,8 +12,8 @@
  *
  * Values as in tb_value.h; a member that is null is dropped (REST: an error for attributes). Equal
  * keys are delivered all, in order: the store keeps the last, as ThingsBoard does.
- * `ts` is milliseconds taken as given: an integer in int64, the same as a string, or a number with
- * decimals that are cut off.
+ * `ts` is milliseconds taken as given: a number, whose decimals are cut off, or an integer as a
+ * string; both in int64.
  *
  * Unlike ThingsBoard (deliberate, both modes): JSON is strict. ThingsBoard's parser takes NaN,
  * single quotes, comments and bad UTF-8, and would store what it made of them. Not checked: the
@@ -47,7 +47,8 @@ typedef bool (*tb_point_fn)(void *ctx, const tb_point_t *point);
 size_t tb_scratch_size(size_t payload_len);
 
 /* `scratch` holds decoded keys and values during the delivery of one point. *count (may be NULL):
-   the points delivered. `each` may be NULL: validation only. */
+   the points delivered; also in TB_PARSE_STOPPED, then without the refused one. `each` may be NULL:
+   validation only, and *count is what would be delivered. */
 tb_parse_t tb_parse_telemetry(const char *payload, size_t len, unsigned flags, int64_t now_ms,
                               char *scratch, size_t scratch_cap, tb_point_fn each, void *ctx,
                               size_t *count);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The subscriptions of one connection: a byte for each filter there is. */
 #include <string.h>
 
 #include "tbdevice/tb_topic.h"
 
 /* Every filter that ThingsBoard grants, and what messages it lets through. */
+#define DOWN_NOTHING ((tb_down_t)0xff)
+
 typedef enum {
     GOES_ATTRIBUTES,
     GOES_ATTRIBUTE_RESPONSE,
@@ -17,7 +20,7 @@ static const struct {
     goes_t goes;
     tb_family_t family;
     tb_down_t down;
-} FILTERS[] = {
+} filters[] = {
     {"v1/devices/me/attributes", GOES_ATTRIBUTES, TB_V1, TB_DOWN_ATTRIBUTES},
     {"v2/a", GOES_ATTRIBUTES, TB_V2, TB_DOWN_ATTRIBUTES},
     {"v2/a/j", GOES_ATTRIBUTES, TB_V2_JSON, TB_DOWN_ATTRIBUTES},
@@ -41,19 +44,19 @@ static const struct {
     {"v2/sw/error", GOES_OTHER, TB_V1, TB_DOWN_FIRMWARE_ERROR},
     {"/provision/response", GOES_OTHER, TB_V1, TB_DOWN_PROVISION},
     /* Granted to every device, useful to gateways only. */
-    {"v1/gateway/attributes", GOES_OTHER, TB_V2_JSON, TB_DOWN_PROVISION},
-    {"v1/gateway/rpc", GOES_OTHER, TB_V2_JSON, TB_DOWN_PROVISION},
-    {"v1/gateway/attributes/response", GOES_OTHER, TB_V2_JSON, TB_DOWN_PROVISION},
+    {"v1/gateway/attributes", GOES_OTHER, TB_V1, DOWN_NOTHING},
+    {"v1/gateway/rpc", GOES_OTHER, TB_V1, DOWN_NOTHING},
+    {"v1/gateway/attributes/response", GOES_OTHER, TB_V1, DOWN_NOTHING},
 };
 
-_Static_assert(sizeof FILTERS / sizeof FILTERS[0] == TB_FILTER_COUNT, "one place for each filter");
+_Static_assert(sizeof filters / sizeof filters[0] == TB_FILTER_COUNT, "one place for each filter");
 
 /* The index of a filter, or TB_FILTER_COUNT. */
 static size_t find(const char *filter, size_t len)
 {
     size_t i = 0;
     while (i < TB_FILTER_COUNT &&
-           (strlen(FILTERS[i].filter) != len || memcmp(FILTERS[i].filter, filter, len) != 0)) {
+           (strlen(filters[i].filter) != len || memcmp(filters[i].filter, filter, len) != 0)) {
         i++;
     }
     return i;
@@ -67,10 +70,10 @@ uint8_t tb_session_subscribe(tb_session_t *session, const char *filter, size_t l
     }
     uint8_t granted = qos > 1 ? 1 : qos;
     session->granted[i] = (uint8_t)(granted + 1);
-    if (FILTERS[i].goes == GOES_ATTRIBUTES) {
-        session->attributes_family = (uint8_t)FILTERS[i].family;
-    } else if (FILTERS[i].goes == GOES_RPC) {
-        session->rpc_family = (uint8_t)FILTERS[i].family;
+    if (filters[i].goes == GOES_ATTRIBUTES) {
+        session->attributes_family = (uint8_t)filters[i].family;
+    } else if (filters[i].goes == GOES_RPC) {
+        session->rpc_family = (uint8_t)filters[i].family;
     }
     return granted;
 }
@@ -91,9 +94,9 @@ static bool wants(const tb_session_t *session, goes_t goes, uint8_t last, tb_fam
 {
     bool any = false;
     for (size_t i = 0; i < TB_FILTER_COUNT; i++) {
-        if (FILTERS[i].goes == goes && session->granted[i] != 0 &&
-            (!any || FILTERS[i].family == (tb_family_t)last)) {
-            *family = FILTERS[i].family;
+        if (filters[i].goes == goes && session->granted[i] != 0 &&
+            (!any || filters[i].family == (tb_family_t)last)) {
+            *family = filters[i].family;
             any = true;
         }
     }
@@ -113,8 +116,8 @@ bool tb_session_wants_rpc(const tb_session_t *session, tb_family_t *family)
 uint8_t tb_session_qos(const tb_session_t *session, tb_down_t down, tb_family_t family)
 {
     for (size_t i = 0; i < TB_FILTER_COUNT; i++) {
-        bool matches = FILTERS[i].down == down &&
-                       (FILTERS[i].goes == GOES_OTHER || FILTERS[i].family == family);
+        bool matches = filters[i].down == down &&
+                       (filters[i].goes == GOES_OTHER || filters[i].family == family);
         if (matches && session->granted[i] != 0) {
             return (uint8_t)(session->granted[i] - 1);
         }

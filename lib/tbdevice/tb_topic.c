@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Topics to meanings, and meanings to topics. */
 #include "tbdevice/tb_topic.h"
 
 #include <string.h>
@@ -58,13 +59,13 @@ static tb_topic_t with_id(rest_t rest, tb_topic_kind_t kind, tb_family_t family)
     return topic;
 }
 
-/* "{id}/chunk/{chunk}" */
+/* "{id}/chunk/{chunk}"; anything else is a topic that ThingsBoard does not know. */
 static tb_topic_t with_chunk(rest_t rest, tb_topic_kind_t kind)
 {
     tb_topic_t topic = {.kind = kind, .family = TB_V2};
     if (!take_id(&rest, &topic.id) || !take(&rest, "/chunk/") || !take_id(&rest, &topic.chunk) ||
         rest.len != 0) {
-        return only(TB_TOPIC_BAD_ID, TB_V2);
+        return only(TB_TOPIC_OTHER, TB_V2);
     }
     return topic;
 }

@@ -31,7 +31,7 @@ typedef enum {
     TB_TOPIC_SOFTWARE,          /* v2/sw/request/{id}/chunk/{chunk}                        */
     TB_TOPIC_PROVISION,         /* /provision/request                                      */
     TB_TOPIC_GATEWAY,           /* v1/gateway/...                                          */
-    TB_TOPIC_BAD_ID,            /* a request or response whose id is no int >= 0: close    */
+    TB_TOPIC_BAD_ID,            /* attributes or RPC whose id is no int >= 0: close        */
 } tb_topic_kind_t;
 
 typedef struct {

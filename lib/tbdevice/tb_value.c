@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Typed values: from numbers and strings, and to texts. strtod and snprintf follow the locale; the
+   project never calls setlocale, so it is always "C". */
 #include "tbdevice/tb_value.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,10 +181,13 @@ bool tb_value_cast(const char *text, size_t text_len, char *scratch, tb_value_t 
 
 /* ---- texts ---- */
 
-/* The shortest digits that read back as `value`, as "d.ddde[+-]xx" in `out`. */
+/* The shortest digits that read back as `value`, as "d.ddde[+-]xx" in `out`, but for zeros at the
+   end of the digits. */
 static void shortest(double value, char out[TB_NUMBER_TEXT_MAX])
 {
-    for (int precision = 0; precision <= 16; precision++) {
+    /* A decimal of at most 15 digits survives the way through a normal double, so where a short one
+       reads back, it is the one with 15 digits, with zeros behind. Below, Java begins with two. */
+    for (int precision = fabs(value) < DBL_MIN ? 1 : 14; precision <= 16; precision++) {
         snprintf(out, TB_NUMBER_TEXT_MAX, "%.*e", precision, value);
         if (strtod(out, NULL) == value) {
             return;
@@ -236,6 +242,9 @@ void tb_double_to_text(double value, char out[TB_NUMBER_TEXT_MAX])
         if (*at != '.' && count < sizeof digits) {
             digits[count++] = *at;
         }
+    }
+    while (count > 1 && digits[count - 1] == '0') {
+        count--;
     }
     int exponent = *at == 'e' ? atoi(at + 1) : 0;
     if (exponent >= -3 && exponent < 7) {

@@ -113,6 +113,19 @@ static void telemetry_in_all_its_forms(void **state)
          "77 a=2:9223372036854775807;77 b=4:9223372036854775808;"},
         {"{\"a\":0.1234567890123456,\"b\":0.12345678901234567}",
          "77 a=3:0.1234567890123456;77 b=4:0.12345678901234567;"},
+        {"{\"x\":9,\"values\":{\"a\":1},\"ts\":\"-7\",\"ts\":\"8\"}", "8 a=2:1;"},
+        {"{\"ts\":1.7e12,\"values\":{\"a\":true}}", "1700000000000 a=1:true;"},
+        {"{\"ts\":-1.9,\"values\":{\"a\":[ ]}}", "-1 a=5:[];"},
+        {"{\"ts\":9223372036854775807,\"values\":{\"a\":{}}}", "9223372036854775807 a=5:{};"},
+        {"{\"\\u00e9\":\"\\ud83d\\ude00\",\"j\":[ \"a b\\\" c\" , { } ]}",
+         "77 \xc3\xa9=4:\xf0\x9f\x98\x80;77 j=5:[\"a b\\\" c\",{}];"},
+        {"{\"a\":\"\",\"b\":\"-\",\"c\":\"1.\",\"d\":\"1.2.3\",\"e\":\"-0\",\"f\":\".5\",\"g\":\" "
+         "1\"}",
+         "77 a=4:;77 b=4:-;77 c=4:1.;77 d=4:1.2.3;77 e=2:0;77 f=3:0.5;77 g=4: 1;"},
+        {"{\"a\":\"00099999999999999999999\",\"b\":\"-.01234567890123456\",\"c\":-0.0}",
+         "77 a=4:99999999999999999999;77 b=4:-0.01234567890123456;77 c=3:0.0;"},
+        {"{\"a\":1.5e-12,\"b\":1.23456789012345e-05,\"c\":1e-600,\"d\":12e2}",
+         "77 a=3:1.5E-12;77 b=4:0.0000123456789012345;77 c=4:1e-600;77 d=3:1200.0;"},
         {"{\"a\":1e400,\"b\":-0,\"c\":1E-17}", "77 a=4:1" /* and 400 zeros, below */},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -144,6 +157,21 @@ static void a_bad_message_is_not_stored_in_part(void **state)
         "[{\"a\":1},5]",
         "[{\"a\":1},{\"ts\":true,\"values\":{}}]",
         "{\"a\":1,\"b\":\"\\u0000\"}",
+        "{\"a\":1,\"b\\u0000\":2}",
+        "{\"ts\":\"5x\",\"values\":{\"a\":1}}",
+        "{\"ts\":\"1.5\",\"values\":{\"a\":1}}",
+        "{\"ts\":\"\",\"values\":{\"a\":1}}",
+        "{\"ts\":\"-\",\"values\":{\"a\":1}}",
+        "{\"ts\":null,\"values\":{\"a\":1}}",
+        "{\"ts\":1e19,\"values\":{\"a\":1}}",
+        "{\"ts\":9223372036854775808,\"values\":{\"a\":1}}",
+        "{\"ts\":1,\"values\":null}",
+        "{\"ts\":1,\"values\":{\"a\":1},\"values\":[]}",
+        "[{\"a\":1}",
+        "[{\"a\":1}] ]",
+        "[] x",
+        "[[{\"a\":1}]]",
+        "{\"\":1,}",
     };
     for (size_t i = 0; i < sizeof closed / sizeof closed[0]; i++) {
         fixture_t f = {0};
@@ -193,6 +221,7 @@ static void attribute_requests(void **state)
         {"{\"sharedKeys\":\"period,,gain\"}", "{\"shared\":{\"period\":5,\"gain\":1000.0}}"},
         {"{\"sharedKeys\":\" period\"}", "{}"},
         {"{\"sharedKeys\":\"\"}", "{}"},
+        {"{\"sharedKeys\":\"p\\u0065riod,\",\"x\":1}", "{\"shared\":{\"period\":5}}"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fixture_t f = {0};
@@ -210,9 +239,18 @@ static void attribute_requests(void **state)
                      TB_CLOSE);
     assert_int_equal(publish(&f, 0, "v1/devices/me/attributes/request/1", "zz", 1), TB_CLOSE);
     assert_int_equal(publish(&f, 0, "v1/devices/me/attributes/request/1", "[]", 1), TB_CLOSE);
-    assert_int_equal(publish(&f, TB_AS_THINGSBOARD, "v2/a/req/1", "{\"sharedKeys\":\"a,,b\"}", 1),
-                     TB_IGNORE);
-    assert_false(f.reply.present);
+    assert_int_equal(publish(&f, 0, "v2/a/req/1", "{\"sharedKeys\":5}", 1), TB_CLOSE);
+    assert_int_equal(publish(&f, 0, "v2/a/req/1", "{\"sharedKeys\":\"a\"} x", 1), TB_CLOSE);
+    static const char *const empty[] = {"a,,b", ",a", ""};
+    for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
+        char payload[64];
+        snprintf(payload, sizeof payload, "{\"sharedKeys\":\"%s\"}", empty[i]);
+        assert_int_equal(publish(&f, TB_AS_THINGSBOARD, "v2/a/req/1", payload, 1), TB_IGNORE);
+        assert_false(f.reply.present);
+    }
+    assert_int_equal(
+        publish(&f, TB_AS_THINGSBOARD, "v2/a/req/j/1", "{\"sharedKeys\":\"period,,\"}", 1), TB_ACK);
+    assert_string_equal(f.reply.topic, "v2/a/res/j/1");
 }
 
 static void calls_limits_and_firmware(void **state)
@@ -278,7 +316,8 @@ static void topics_are_built_as_they_are_read(void **state)
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
         assert_int_equal(tb_topic_classify(odd[i], strlen(odd[i])).kind, TB_TOPIC_OTHER);
     }
-    assert_int_equal(tb_topic_classify("v2/fw/request/1/chunk/-1", 24).kind, TB_TOPIC_BAD_ID);
+    assert_int_equal(tb_topic_classify("v2/fw/request/1/chunk/-1", 24).kind, TB_TOPIC_OTHER);
+    assert_int_equal(tb_topic_classify("v2/r/req/-1", 11).kind, TB_TOPIC_BAD_ID);
     assert_int_equal(tb_topic_classify("v2/a/req/j/7", 12).id, 7);
 }
 
@@ -289,11 +328,28 @@ static void doubles_as_java_prints_them(void **state)
         double value;
         const char *text;
     } cases[] = {
-        {1000.0, "1000.0"},           {21.5, "21.5"},       {1e7, "1.0E7"},
-        {9999999.0, "9999999.0"},     {1e10, "1.0E10"},     {0.001, "0.001"},
-        {0.0001, "1.0E-4"},           {-0.5, "-0.5"},       {0.1, "0.1"},
-        {123456.789, "123456.789"},   {1.5e300, "1.5E300"}, {0.0, "0.0"},
-        {12345678.9, "1.23456789E7"}, {-2.5e-9, "-2.5E-9"},
+        {1000.0, "1000.0"},
+        {21.5, "21.5"},
+        {1e7, "1.0E7"},
+        {9999999.0, "9999999.0"},
+        {1e10, "1.0E10"},
+        {0.001, "0.001"},
+        {0.0001, "1.0E-4"},
+        {-0.5, "-0.5"},
+        {0.1, "0.1"},
+        {123456.789, "123456.789"},
+        {1.5e300, "1.5E300"},
+        {0.0, "0.0"},
+        {4.9e-324, "4.9E-324"},
+        {2e-3, "0.002"},
+        {1.7976931348623157e308, "1.7976931348623157E308"},
+        {2e23, "2.0E23"},
+        {0.1 + 0.2, "0.30000000000000004"},
+        {100.0, "100.0"},
+        {2.2250738585072014e-308, "2.2250738585072014E-308"},
+        {-9007199254740993.0, "-9.007199254740992E15"},
+        {12345678.9, "1.23456789E7"},
+        {-2.5e-9, "-2.5E-9"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[TB_NUMBER_TEXT_MAX];
@@ -304,6 +360,208 @@ static void doubles_as_java_prints_them(void **state)
         char text[TB_NUMBER_TEXT_MAX];
         tb_double_to_text(d, text);
         assert_true(strtod(text, NULL) == d);
+    }
+}
+
+/* An answer that does not fit is no answer, and nothing is written past the buffer. */
+static void an_answer_too_large_is_withheld(void **state)
+{
+    (void)state;
+    static const char whole[] = "{\"shared\":{\"period\":5,\"gain\":1000.0}}";
+    static const char payload[] = "{\"sharedKeys\":\"period,gain\"}";
+    static const char topic[] = "v2/a/req/1";
+    char scratch[4096];
+    for (size_t cap = 0; cap <= sizeof whole; cap++) {
+        char *out = malloc(cap + 1);
+        tb_session_t session = {0};
+        tb_reply_t reply;
+        notes_t notes = {.text = ""};
+        const tb_env_t env = {.store = &STORE,
+                              .ctx = &notes,
+                              .scratch = scratch,
+                              .scratch_cap = sizeof scratch,
+                              .out = out,
+                              .out_cap = cap};
+        tb_answer_t answer = tb_device_publish(&session, &env, topic, sizeof topic - 1, payload,
+                                               sizeof payload - 1, 1, &reply);
+        assert_int_equal(answer, cap == sizeof whole ? TB_ACK : TB_IGNORE);
+        assert_int_equal(reply.present, cap == sizeof whole);
+        free(out);
+    }
+}
+
+/* What the cloud is called with when the device calls, answers or claims. */
+static char called[256];
+
+static void note_request(void *ctx, tb_family_t family, uint32_t id, const char *method,
+                         const char *params, size_t params_len)
+{
+    (void)ctx;
+    snprintf(called, sizeof called, "request %d %u %s %.*s", (int)family, id, method,
+             (int)params_len, params);
+}
+
+static void note_response(void *ctx, uint32_t id, const char *payload, size_t len)
+{
+    (void)ctx;
+    snprintf(called, sizeof called, "response %u %.*s", id, (int)len, payload);
+}
+
+static void note_claim(void *ctx, const char *secret, int64_t duration_ms)
+{
+    (void)ctx;
+    snprintf(called, sizeof called, "claim %s %lld", secret != NULL ? secret : "-",
+             (long long)duration_ms);
+}
+
+static bool note_firmware(void *ctx, bool software, uint32_t id, uint32_t chunk, uint32_t size)
+{
+    (void)ctx;
+    snprintf(called, sizeof called, "firmware %d %u %u %u", software, id, chunk, size);
+    return true;
+}
+
+static void the_cloud_is_called_with_what_was_said(void **state)
+{
+    (void)state;
+    static const tb_store_t store = {.rpc_request = note_request,
+                                     .rpc_response = note_response,
+                                     .claim = note_claim,
+                                     .firmware = note_firmware};
+    static const struct {
+        const char *topic;
+        const char *payload;
+        tb_answer_t answer;
+        const char *called;
+    } cases[] = {
+        {"v1/devices/me/rpc/request/7", "{\"method\":\"m\\u0041\",\"params\":{ \"a\" : 1 }}",
+         TB_ACK, "request 0 7 mA { \"a\" : 1 }"},
+        {"v2/r/req/j/8", "{\"method\":\"m\",\"params\":\"s\\n\"}", TB_ACK,
+         "request 2 8 m \"s\\n\""},
+        {"v2/r/req/9", "{\"method\":\"getSessionLimits\"}", TB_ACK,
+         "request 1 9 getSessionLimits null"},
+        {"v1/devices/me/rpc/request/7", "{\"method\":5}", TB_CLOSE, ""},
+        {"v1/devices/me/rpc/request/7", "[]", TB_CLOSE, ""},
+        {"v1/devices/me/rpc/request/x", "{\"method\":\"m\"}", TB_CLOSE, ""},
+        {"v1/devices/me/rpc/response/0", "any text", TB_ACK, "response 0 any text"},
+        {"v2/r/res/2147483647", "", TB_ACK, "response 2147483647 "},
+        {"v2/r/res/p/1", "", TB_CLOSE, ""},
+        {"v1/devices/me/claim", "", TB_ACK, "claim - 0"},
+        {"v1/devices/me/claim", "{\"secretKey\":\"p\",\"durationMs\":60000}", TB_ACK,
+         "claim p 60000"},
+        {"v1/devices/me/claim", "5", TB_CLOSE, ""},
+        {"v1/devices/me/claim", "{\"secretKey\":\"p\"", TB_CLOSE, ""},
+        {"v2/fw/request/3/chunk/4", "4096", TB_ACK, "firmware 0 3 4 4096"},
+        {"v2/sw/request/3/chunk/4", "", TB_ACK, "firmware 1 3 4 0"},
+        {"v2/sw/request/3/chunk/x", "1", TB_IGNORE, ""},
+        {"v2/fw/request/3/chunk/4", "-1", TB_CLOSE, ""},
+        {"v2/fw/request/3/chunk/4", "99999999999999999999", TB_CLOSE, ""},
+        {"v1/devices/me/attributes/request/1", "{}", TB_ACK, ""},
+        {"v1/devices/me/telemetry", "{\"a\":1}", TB_ACK, ""},
+        {"/provision/request", "{}", TB_IGNORE, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char scratch[4096], out[64];
+        tb_session_t session = {0};
+        tb_reply_t reply;
+        const tb_env_t env = {.store = &store,
+                              .scratch = scratch,
+                              .scratch_cap = sizeof scratch,
+                              .out = out,
+                              .out_cap = sizeof out};
+        called[0] = '\0';
+        assert_int_equal(tb_device_publish(&session, &env, cases[i].topic, strlen(cases[i].topic),
+                                           cases[i].payload, strlen(cases[i].payload), 1, &reply),
+                         cases[i].answer);
+        assert_string_equal(called, cases[i].called);
+    }
+}
+
+static void payloads_down_and_typed_values(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"a", "b\""};
+    static const tb_value_t values[] = {
+        {.type = TB_BOOL, .u.b = true},
+        {.type = TB_LONG, .u.i = INT64_MIN},
+        {.type = TB_DOUBLE, .u.d = 1e10},
+        {.type = TB_STRING, .text = "a\"b", .len = 3},
+        {.type = TB_JSON, .text = "{\"x\":[1,2]}", .len = 11},
+    };
+    char buf[256];
+    json_writer_t w;
+    json_writer_init(&w, buf, sizeof buf);
+    tb_put_deleted(&w, keys, 2);
+    assert_true(json_writer_done(&w, NULL));
+    assert_string_equal(buf, "{\"deleted\":[\"a\",\"b\\\"\"]}");
+    json_writer_init(&w, buf, sizeof buf);
+    tb_put_rpc_request(&w, "setLed", "{\"on\":true}", 11);
+    assert_true(json_writer_done(&w, NULL));
+    assert_string_equal(buf, "{\"method\":\"setLed\",\"params\":{\"on\":true}}");
+    json_writer_init(&w, buf, sizeof buf);
+    tb_put_rpc_request(&w, "x", NULL, 0);
+    assert_true(json_writer_done(&w, NULL));
+    assert_string_equal(buf, "{\"method\":\"x\",\"params\":null}");
+    json_writer_init(&w, buf, sizeof buf);
+    tb_put_rpc_error(&w, "timeout");
+    assert_true(json_writer_done(&w, NULL));
+    assert_string_equal(buf, "{\"error\":\"timeout\"}");
+    json_writer_init(&w, buf, sizeof buf);
+    json_array(&w);
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        tb_value_put_json(&w, &values[i]);
+    }
+    json_end(&w);
+    assert_true(json_writer_done(&w, NULL));
+    assert_string_equal(buf, "[true,-9223372036854775808,1.0E10,\"a\\\"b\",{\"x\":[1,2]}]");
+    tb_scope_t scope;
+    assert_true(tb_scope_parse("SHARED_SCOPE", 12, &scope));
+    assert_int_equal(scope, TB_SHARED_SCOPE);
+    assert_false(tb_scope_parse("SHARED_SCOP", 11, &scope));
+    assert_false(tb_scope_parse("client_scope", 12, &scope));
+    assert_null(tb_scope_name((tb_scope_t)0));
+}
+
+/* REST's rules: null is an error; and the count, the text of an error, a sink that stops. */
+static void rest_parses_with_its_own_rules(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"a\":1,\"b\":2,\"c\":3}";
+    static const char with_null[] = "{\"a\":1,\"b\":null}";
+    char scratch[4096];
+    notes_t notes = {.refuse_after = 3};
+    size_t count = 99;
+    assert_int_equal(tb_parse_attributes(text, sizeof text - 1, 0, 5, scratch, sizeof scratch,
+                                         note_point, &notes, &count),
+                     TB_PARSE_STOPPED);
+    assert_int_equal(count, 2);
+    assert_string_equal(notes.text, "5 a=2:1;5 b=2:2;");
+    assert_int_equal(tb_parse_attributes(text, sizeof text - 1, TB_NULL_IS_ERROR, 5, scratch,
+                                         sizeof scratch, NULL, NULL, &count),
+                     TB_PARSE_OK);
+    assert_int_equal(count, 3);
+    notes = (notes_t){.text = ""};
+    assert_int_equal(tb_parse_attributes(with_null, sizeof with_null - 1, TB_NULL_IS_ERROR, 5,
+                                         scratch, sizeof scratch, note_point, &notes, &count),
+                     TB_PARSE_NULL);
+    assert_int_equal(count, 0);
+    assert_string_equal(notes.text, "");
+    assert_int_equal(
+        tb_parse_attributes("[{}]", 4, 0, 5, scratch, sizeof scratch, NULL, NULL, NULL),
+        TB_PARSE_WRONG_ROOT);
+    assert_string_equal(tb_parse_text(TB_PARSE_NULL), "a value is null");
+    /* Too little scratch memory is said, whatever the amount, never a wrong value. */
+    for (size_t cap = 0; cap < tb_scratch_size(sizeof text - 1); cap++) {
+        char *small = malloc(cap + 1);
+        tb_parse_t result =
+            tb_parse_attributes("{\"a\":\"12\"}", 10, 0, 5, small, cap, note_point, &notes, &count);
+        if (result == TB_PARSE_OK) {
+            assert_string_equal(notes.text, "5 a=2:12;");
+        } else {
+            assert_int_equal(result, TB_PARSE_NO_SCRATCH);
+        }
+        notes.text[0] = '\0';
+        free(small);
     }
 }
 
@@ -337,6 +595,10 @@ int main(void)
         cmocka_unit_test(subscriptions_are_exact),
         cmocka_unit_test(topics_are_built_as_they_are_read),
         cmocka_unit_test(doubles_as_java_prints_them),
+        cmocka_unit_test(an_answer_too_large_is_withheld),
+        cmocka_unit_test(the_cloud_is_called_with_what_was_said),
+        cmocka_unit_test(payloads_down_and_typed_values),
+        cmocka_unit_test(rest_parses_with_its_own_rules),
         cmocka_unit_test(truncations_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
