@@ -183,6 +183,31 @@ static void a_cut_switch_boots_old_or_new(void **state)
     flash_close(flash);
 }
 
+/* From the moment at which the erase of a sector begins its old entry is void, wherever the erase
+   begins: none of its bits may come up and make an aborted entry bootable. */
+static void an_entry_is_void_before_its_sector_is_erased(void **state)
+{
+    (void)state;
+    flash_t *before = ram_flash(OTADATA_SIZE);
+    region_t region = whole(before);
+    assert_true(otadata_switch(&region, 2, 0, OTADATA_VALID));
+    assert_true(otadata_switch(&region, 2, 1, OTADATA_NEW));
+    assert_true(otadata_set_state(&region, 1, OTADATA_ABORTED));
+    for (uint64_t cut = 4; cut < 20; cut++) { /* after the four bytes of the CRC */
+        for (uint32_t seed = 0; seed < 32; seed++) {
+            flash_t *flash = copy_flash(before);
+            region = whole(flash);
+            flash_cut_after(flash, cut, seed);
+            assert_false(otadata_switch(&region, 2, 1, OTADATA_NEW));
+            flash_power_on(flash);
+            assert_false(now(flash).entry[1].valid);
+            assert_int_equal(boots(flash, 2), 0);
+            flash_close(flash);
+        }
+    }
+    flash_close(before);
+}
+
 static void a_cut_change_of_state_falls_back_to_the_other_entry(void **state)
 {
     (void)state;
@@ -215,6 +240,7 @@ int main(void)
         cmocka_unit_test(refuses_bad_calls),
         cmocka_unit_test(distrusts_what_it_reads),
         cmocka_unit_test(a_cut_switch_boots_old_or_new),
+        cmocka_unit_test(an_entry_is_void_before_its_sector_is_erased),
         cmocka_unit_test(a_cut_change_of_state_falls_back_to_the_other_entry),
     };
     return cmocka_run_group_tests_name("otadata", tests, NULL, NULL);

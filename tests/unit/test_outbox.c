@@ -395,6 +395,27 @@ static void survives_every_flipped_byte_of_its_structure(void **state)
     flash_close(original);
 }
 
+/* A flipped bit in the place of a mark trims nothing. */
+static void a_flipped_bit_is_no_trim(void **state)
+{
+    (void)state;
+    flash_t *flash = ram_flash(2 * FLASH_SECTOR);
+    outbox_t *box = mount(flash);
+    for (uint32_t i = 1; i <= 5; i++) {
+        assert_int_equal(append(box, i), OUTBOX_OK);
+    }
+    outbox_cursor_t cursor = {0};
+    uint8_t data[OUTBOX_RECORD_MAX];
+    size_t len;
+    uint32_t place = box->head * FLASH_SECTOR + 24;
+    while (outbox_read(box, &cursor, data, sizeof data, &len) == OUTBOX_OK) {
+        flip_bit(flash, place + 12 + cursor.number % 4, cursor.number);
+        place = (uint32_t)box->head * FLASH_SECTOR + cursor.at;
+    }
+    assert_holds(mount(flash), 1, 5);
+    flash_close(flash);
+}
+
 /* Damage is counted once and stays counted when its sector is dropped. */
 static void counts_damage_exactly(void **state)
 {
@@ -507,6 +528,7 @@ int main(void)
         cmocka_unit_test(survives_a_power_cut_at_every_operation),
         cmocka_unit_test(survives_a_power_cut_while_clearing),
         cmocka_unit_test(survives_every_flipped_byte_of_its_structure),
+        cmocka_unit_test(a_flipped_bit_is_no_trim),
         cmocka_unit_test(counts_damage_exactly),
         cmocka_unit_test(survives_forged_numbers),
         cmocka_unit_test(survives_noise),

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "flash/settings.h"
+#include "flash/store.h"
 
 #define SECTORS 4u
 #define SIZE    (SECTORS * FLASH_SECTOR)
@@ -480,6 +481,25 @@ static void survives_every_flipped_byte_of_its_structure(void **state)
     flash_close(original);
 }
 
+/* Neither does a flipped bit make a mark, nor unmake one. */
+static void marks_are_decided_by_most_bits(void **state)
+{
+    (void)state;
+    assert_false(store_is_marked(0xffffffff));
+    assert_true(store_is_marked(0));
+    for (unsigned bit = 0; bit < 32; bit++) {
+        assert_false(store_is_marked(0xffffffffu ^ 1u << bit));
+        assert_true(store_is_marked(1u << bit));
+        flash_t *flash = worked_on();
+        for (uint32_t sector = 0; sector < SECTORS; sector++) {
+            flip_bit(flash, sector * FLASH_SECTOR + 12 + bit / 8, bit % 8);
+        }
+        settings_t *store = store_on(flash);
+        check_after_cut(store, ACTS, bit); /* nothing is lost */
+        flash_close(flash);
+    }
+}
+
 static void survives_lost_sectors_and_noise(void **state)
 {
     (void)state;
@@ -544,6 +564,7 @@ int main(void)
         cmocka_unit_test(survives_a_power_cut_during_repair),
         cmocka_unit_test(survives_a_power_cut_while_purging),
         cmocka_unit_test(survives_every_flipped_byte_of_its_structure),
+        cmocka_unit_test(marks_are_decided_by_most_bits),
         cmocka_unit_test(survives_lost_sectors_and_noise),
         cmocka_unit_test(notices_a_value_that_goes_bad_while_mounted),
     };
