@@ -85,13 +85,13 @@ static bool read_header(const settings_t *store, uint32_t at, record_t *record, 
     return true;
 }
 
-static bool is_key(const char *key, size_t len)
+static bool is_key(const char *key)
 {
-    bool good = len >= 1 && len <= SETTINGS_KEY_MAX;
-    for (size_t i = 0; good && i < len; i++) {
-        good = key[i] >= 0x21 && key[i] <= 0x7e;
+    size_t len = 0;
+    while (len <= SETTINGS_KEY_MAX && key[len] >= 0x21 && key[len] <= 0x7e) {
+        len++;
     }
-    return good;
+    return len >= 1 && len <= SETTINGS_KEY_MAX && key[len] == '\0';
 }
 
 /* Whether key and value match the CRC; the key is returned. */
@@ -203,7 +203,8 @@ static bool scan_sector(settings_t *store, uint32_t index, uint32_t *end)
         if (!read_body(store, start + at, &record, key, &good)) {
             return false;
         }
-        if (!good || !is_key(key, record.key_len) || !learn(store, start + at, &record, key)) {
+        if (!good || !is_key(key) || strlen(key) != record.key_len ||
+            !learn(store, start + at, &record, key)) {
             store->damaged++;
         }
         at += record_size(&record);
@@ -438,7 +439,7 @@ static settings_status_t check_key(const settings_t *store, const char *key)
     if (store->failed) {
         return SETTINGS_IO;
     }
-    return is_key(key, strnlen(key, SETTINGS_KEY_MAX + 1)) ? SETTINGS_OK : SETTINGS_BAD_KEY;
+    return is_key(key) ? SETTINGS_OK : SETTINGS_BAD_KEY;
 }
 
 settings_status_t settings_get(settings_t *store, const char *key, void *data, size_t cap,
