@@ -220,7 +220,8 @@ static void on_pump(void *ctx)
 {
     device_t *device = ctx;
     cradle_action_t action;
-    while (!device->halted && cradle_device_next(&device->brain, &action)) {
+    while (!device->halted && link_ready(device->link) &&
+           cradle_device_next(&device->brain, &action)) {
         perform(device, &action);
     }
     if (device->halted) {

@@ -10,8 +10,10 @@
 #include "net/address.h"
 #include "net/tls.h"
 
+#define INPUT_FIRST  2048 /* what the input buffer begins with */
 #define INPUT_MAX    (MQTT_REMAINING_DEFAULT + 5)
-#define OUTPUT_MAX   16384
+#define OUTPUT_MAX   8192         /* one publish of the brain and small packets */
+#define BACKED_UP    (64u * 1024) /* this much unsent: the brain waits with more */
 #define KEEP_ALIVE_S 60
 
 struct link {
@@ -22,11 +24,15 @@ struct link {
     mqtt_client_t mqtt;
     bool up; /* CONNACK 0 came */
     loop_timer_t timer;
-    loop_timer_t late; /* reports a failure to begin outside of link_connect */
-    char late_text[ERR_TEXT_MAX];
+    /* The end is reported from a timer, where nothing of TLS or MQTT is on the stack: the brain may
+       begin the next attempt inside that call. */
+    loop_timer_t late;
+    cradle_event_t end;
+    char end_text[ERR_TEXT_MAX];
     uint8_t *in;
     size_t in_len;
-    uint8_t out_buf[OUTPUT_MAX];
+    size_t in_cap;
+    uint8_t *out_buf;
     mqtt_out_t out;
 };
 
@@ -36,17 +42,12 @@ bool link_open(link_t **link, loop_t *loop, const boot_t *boot, const link_handl
                err_t *err)
 {
     link_t *l = calloc(1, sizeof *l);
-    uint8_t *in = malloc(INPUT_MAX);
-    if (l == NULL || in == NULL) {
-        free(l);
-        free(in);
+    if (l == NULL) {
         return err_set(err, ERR_SYSTEM, "out of memory for a connection");
     }
     l->loop = loop;
     l->boot = boot;
     l->handler = *handler;
-    l->in = in;
-    mqtt_out_init(&l->out, l->out_buf, sizeof l->out_buf);
     *link = l;
     return true;
 }
@@ -59,28 +60,36 @@ static void drop(link_t *link)
     tls_close(link->tls);
     link->tls = NULL;
     link->up = false;
+    free(link->in);
+    free(link->out_buf);
+    link->in = NULL;
+    link->out_buf = NULL;
     link->in_len = 0;
-    mqtt_out_init(&link->out, link->out_buf, sizeof link->out_buf);
+    link->in_cap = 0;
+    mqtt_out_init(&link->out, NULL, 0);
 }
 
 void link_free(link_t *link)
 {
     if (link != NULL) {
         drop(link);
-        free(link->in);
         free(link);
     }
 }
 
+static void on_late(void *ctx)
+{
+    link_t *link = ctx;
+    link->handler.event(link->handler.ctx, &link->end, link->end_text);
+}
+
 static void report_down(link_t *link, cradle_down_t why, bool by_peer, const char *text)
 {
-    char copy[ERR_TEXT_MAX];
-    snprintf(copy, sizeof copy, "%s", text); /* it may point into what drop() frees */
-    bool was_up = link->up;
+    link->end = (cradle_event_t){.type = CRADLE_EVENT_CLOUD_DOWN,
+                                 .u.cloud_down = {why, link->up && by_peer}};
+    snprintf(link->end_text, sizeof link->end_text, "%s", text); /* may lie in what drop frees */
     drop(link);
-    const cradle_event_t event = {.type = CRADLE_EVENT_CLOUD_DOWN,
-                                  .u.cloud_down = {why, was_up && by_peer}};
-    link->handler.event(link->handler.ctx, &event, copy);
+    loop_timer_start(link->loop, &link->late, 0, on_late, link, NULL);
 }
 
 /* Sends what the MQTT session has written, and sets the timer to its deadline. */
@@ -162,27 +171,61 @@ static void on_event(link_t *link, const mqtt_client_event_t *in)
     }
 }
 
-static void on_readable(void *ctx)
+/* Room for the packet that has begun. Its size was checked against the limit by lib/mqtt. */
+static bool make_room(link_t *link)
 {
-    link_t *link = ctx;
-    size_t n;
-    while (link->tls != NULL && link->in_len < INPUT_MAX &&
-           (n = tls_read(link->tls, link->in + link->in_len, INPUT_MAX - link->in_len)) > 0) {
-        size_t at = 0;
-        mqtt_client_event_t event;
-        link->in_len += n;
-        while (link->tls != NULL &&
-               mqtt_client_take(&link->mqtt, link->in + at, link->in_len - at, &event)) {
-            at += event.size;
-            on_event(link, &event);
-        }
-        if (link->tls == NULL) {
-            return;
-        }
+    size_t cap = mqtt_client_needed(&link->mqtt);
+    if (cap < INPUT_FIRST) {
+        cap = INPUT_FIRST;
+    }
+    if (cap <= link->in_cap) {
+        return true;
+    }
+    uint8_t *in = cap <= INPUT_MAX ? realloc(link->in, cap) : NULL;
+    if (in == NULL) {
+        report_down(link, CRADLE_DOWN_OUTAGE, false, "no memory for a message from the cloud");
+        return false;
+    }
+    link->in = in;
+    link->in_cap = cap;
+    return true;
+}
+
+static void take_packets(link_t *link)
+{
+    size_t at = 0;
+    mqtt_client_event_t event;
+    while (link->tls != NULL &&
+           mqtt_client_take(&link->mqtt, link->in + at, link->in_len - at, &event)) {
+        at += event.size;
+        on_event(link, &event);
+    }
+    if (link->tls != NULL) {
         memmove(link->in, link->in + at, link->in_len - at);
         link->in_len -= at;
     }
+}
+
+static void on_readable(void *ctx)
+{
+    link_t *link = ctx;
+    size_t n = 1;
+    while (n > 0 && link->tls != NULL && make_room(link)) {
+        n = tls_read(link->tls, link->in + link->in_len, link->in_cap - link->in_len);
+        link->in_len += n;
+        take_packets(link);
+    }
     flush(link);
+}
+
+static void on_drained(void *ctx)
+{
+    link_t *link = ctx;
+    flush(link);
+    if (link->up) {
+        const cradle_event_t event = {.type = CRADLE_EVENT_TICK};
+        link->handler.event(link->handler.ctx, &event, "");
+    }
 }
 
 static void on_timer(void *ctx)
@@ -241,7 +284,12 @@ static bool begin(link_t *link, const char *name, const char *address, int64_t u
                                             .now = unix_ms / 1000,
                                             .clock_unset = !clock_set};
     const tls_handlers_t handlers = {
-        .on_ready = on_ready, .on_readable = on_readable, .on_end = on_end, .ctx = link};
+        .on_ready = on_ready,
+        .on_readable = on_readable,
+        .on_drained = on_drained,
+        .on_end = on_end,
+        .ctx = link,
+    };
     if (!tls_client_context(&context, &settings, err)) {
         return false;
     }
@@ -251,21 +299,20 @@ static bool begin(link_t *link, const char *name, const char *address, int64_t u
     return ok;
 }
 
-static void on_late(void *ctx)
-{
-    link_t *link = ctx;
-    report_down(link, CRADLE_DOWN_OUTAGE, false, link->late_text);
-}
-
 void link_connect(link_t *link, const char *name, const char *address, int64_t unix_ms,
                   bool clock_set)
 {
     err_t err = ERR_INIT;
     drop(link);
+    link->out_buf = malloc(OUTPUT_MAX);
+    if (link->out_buf == NULL) {
+        report_down(link, CRADLE_DOWN_OUTAGE, false, "out of memory for a connection");
+        return;
+    }
+    mqtt_out_init(&link->out, link->out_buf, OUTPUT_MAX);
     if (!begin(link, name, address, unix_ms, clock_set, &err)) {
         link->tls = NULL;
-        snprintf(link->late_text, sizeof link->late_text, "%s", err.text);
-        loop_timer_start(link->loop, &link->late, 0, on_late, link, NULL);
+        report_down(link, CRADLE_DOWN_OUTAGE, false, err.text);
     }
 }
 
@@ -278,6 +325,11 @@ void link_disconnect(link_t *link)
         link->tls = NULL;
     }
     drop(link);
+}
+
+bool link_ready(const link_t *link)
+{
+    return !link->up || (link->out.len == 0 && tls_pending(link->tls) < BACKED_UP);
 }
 
 bool link_subscribe(link_t *link, const char *const *filters, size_t count)

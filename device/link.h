@@ -24,8 +24,9 @@ typedef struct link link_t;
 
 typedef struct {
     void *ctx;
-    /* `event` is CLOUD_UP, CLOUD_DOWN, SUBSCRIBED, ACKED or MESSAGE. `text` (may be "") is for the
-       log. The connection may be closed from inside. */
+    /* `event` is CLOUD_UP, CLOUD_DOWN, SUBSCRIBED, ACKED, MESSAGE, or TICK when there is room for
+       publishes again. `text` (may be "") is for the log. The connection may be ended from inside,
+       and after CLOUD_DOWN the next one begun. */
     void (*event)(void *ctx, const cradle_event_t *event, const char *text);
 } link_handler_t;
 
@@ -43,7 +44,10 @@ void link_connect(link_t *link, const char *name, const char *address, int64_t u
 /* Ends the connection or the attempt, with an MQTT DISCONNECT when it is up. No event follows. */
 void link_disconnect(link_t *link);
 
-/* False: not now (the window or the output is full); offer it again after the next event. */
+/* False: much is still unsent, so wait with further publishes until TICK. */
+bool link_ready(const link_t *link);
+
+/* False: not connected, or it does not fit, which after link_ready it always does. */
 bool link_subscribe(link_t *link, const char *const *filters, size_t count);
 bool link_publish(link_t *link, const char *topic, const char *payload, size_t len, uint8_t qos,
                   uint16_t token);

@@ -90,6 +90,8 @@ static bool rewrite(const char *text, size_t len, char *out, size_t cap, size_t 
     return true;
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[64];

@@ -194,7 +194,7 @@ static size_t same_packet(const char *name, const char *recorded, size_t len, co
         assert_memory_equal(s->out.buf + at, raw, size);
         return size;
     }
-    int64_t qos;
+    int64_t qos = -1;
     assert_int_equal(packet.type, MQTT_PUBLISH);
     assert_true(json_find(recorded, len, "qos", &token) && json_i64(&token, &qos));
     assert_int_equal(packet.u.publish.qos, qos);
