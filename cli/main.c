@@ -5,15 +5,6 @@
 
 #include "cli/cli.h"
 
-/* A verb exists when its room was built: the linker says so. */
-extern const cli_verb_t cli_verb_factory __attribute__((weak));
-extern const cli_verb_t cli_verb_cloud __attribute__((weak));
-extern const cli_verb_t cli_verb_device __attribute__((weak));
-extern const cli_verb_t cli_verb_phone __attribute__((weak));
-extern const cli_verb_t cli_verb_custody __attribute__((weak));
-extern const cli_verb_t cli_verb_image __attribute__((weak));
-extern const cli_verb_t cli_verb_demo __attribute__((weak));
-
 static const cli_verb_t *const VERBS[] = {
     &cli_verb_init,  &cli_verb_factory, &cli_verb_cloud, &cli_verb_device,
     &cli_verb_phone, &cli_verb_custody, &cli_verb_image, &cli_verb_demo,
@@ -27,9 +18,7 @@ static void print_overview(FILE *out)
           "usage: cradle [-C DIR] [--json] VERB [...]\n\n",
           out);
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        if (VERBS[i] != NULL) {
-            fprintf(out, "  %-9s %s\n", VERBS[i]->name, VERBS[i]->summary);
-        }
+        fprintf(out, "  %-9s %s\n", VERBS[i]->name, VERBS[i]->summary);
     }
     fputs("\n  -C DIR     the site to work in (default: the current directory)\n"
           "  --json     results as JSON, for programs\n\n"
@@ -66,7 +55,7 @@ static bool take_globals(cli_t *cli, int *argc, char **argv, err_t *err)
 static int help(const cli_t *cli, int argc, char **argv)
 {
     for (size_t i = 0; argc > 0 && i < VERB_COUNT; i++) {
-        if (VERBS[i] != NULL && strcmp(argv[0], VERBS[i]->name) == 0) {
+        if (strcmp(argv[0], VERBS[i]->name) == 0) {
             /* "help factory run" and "factory run --help" are the same question. */
             char *words[16];
             int count = 0;
@@ -107,10 +96,8 @@ int main(int argc, char **argv)
         return CLI_DONE;
     }
     cli_verb_t table[VERB_COUNT + 1] = {0};
-    for (size_t i = 0, n = 0; i < VERB_COUNT; i++) {
-        if (VERBS[i] != NULL) {
-            table[n++] = *VERBS[i];
-        }
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        table[i] = *VERBS[i];
     }
     return cli_dispatch(&cli, "cradle", table, argc, argv);
 }

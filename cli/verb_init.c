@@ -5,10 +5,27 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/file.h"
+#include "device/radio.h"
 #include "json/json.h"
 #include "site/site.h"
 #include "term/options.h"
 #include "term/term.h"
+
+#define EXAMPLE_SSID     "Home"
+#define EXAMPLE_PASSWORD "correct-horse"
+
+/* A simulated network to begin with. The made-up name of our own cloud leads to this machine, a
+   real one to where it really is. */
+static bool write_air(const site_t *site, err_t *err)
+{
+    const char *cloud = strcmp(site->cloud, SITE_CLOUD_HOST) == 0 ? site->cloud : NULL;
+    char dir[FILE_PATH_MAX];
+    char path[FILE_PATH_MAX];
+    return site_path(site, "air", dir, err) && file_make_dirs(dir, 0700, err) &&
+           site_path(site, "air/networks.json", path, err) &&
+           radio_write_example(path, EXAMPLE_SSID, EXAMPLE_PASSWORD, cloud, "127.0.0.1:8883", err);
+}
 
 static int show(const cli_t *cli, const site_t *site)
 {
@@ -39,6 +56,8 @@ static int show(const cli_t *cli, const site_t *site)
     term_table_row(table, "root that devices check the cloud against", "ca/server-root.crt");
     term_table_row(table, "private keys, mode 0600", "keys/");
     term_table_row(table, "the cloud's certificate", "cloud/server.crt");
+    term_table_row(table, "simulated Wi-Fi \"" EXAMPLE_SSID "\", password " EXAMPLE_PASSWORD,
+                   "air/networks.json");
     term_table_print(table, stdout);
     term_table_free(table);
     printf("\nDevices are told to connect to %s.\n"
@@ -82,7 +101,7 @@ static int run(const cli_t *cli, int argc, char **argv)
     request.days = (uint32_t)days;
     request.server_names = names.items;
     request.server_name_count = (size_t)names.count;
-    if (!site_create(&request, &site, &err)) {
+    if (!site_create(&request, &site, &err) || !write_air(&site, &err)) {
         return cli_fail(&err);
     }
     return show(cli, &site);

@@ -44,4 +44,10 @@ uint16_t radio_join(const char *path, const char *ssid, const char *password,
 bool radio_resolve(const char *path, const char *ssid, const char *host_port,
                    char out[SITE_HOST_SIZE], err_t *err);
 
+/* Writes an air to begin with: one network, on which `cloud` ("host:port") leads to `address`
+   (NULL: the system's resolver is asked for every name). An existing file is left alone
+   (ERR_PRECONDITION). */
+bool radio_write_example(const char *path, const char *ssid, const char *password,
+                         const char *cloud, const char *address, err_t *err);
+
 #endif

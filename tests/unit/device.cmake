@@ -1,5 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-if(TARGET cradle_device)
-    cradle_test(device_boot SOURCES unit/test_device_boot.c unit/pki_fixture.c LIBS cradle_device)
-    cradle_test(device_radio SOURCES unit/test_device_radio.c LIBS cradle_device)
-endif()
+cradle_test(device_boot SOURCES unit/test_device_boot.c unit/pki_fixture.c LIBS cradle_device)
+cradle_test(device_radio SOURCES unit/test_device_radio.c LIBS cradle_device)
