@@ -72,6 +72,7 @@ static int run(const cli_t *cli, int argc, char **argv)
     err_t err = ERR_INIT;
     option_list_t names = {.count = 0};
     const char *key = "p256";
+    uint64_t security = 1;
     uint64_t days = 0;
     site_create_t request = {.dir = cli->site, .now = (int64_t)time(NULL)};
     const option_t options[] = {
@@ -83,6 +84,7 @@ static int run(const cli_t *cli, int argc, char **argv)
         {"server-name", 0, OPTION_LIST, &names, "HOST", "one more name of the cloud"},
         {"key", 0, OPTION_TEXT, &key, "TYPE", "p256 or rsa2048"},
         {"days", 0, OPTION_UINT, &days, "N", "validity of device certificates"},
+        {"security", 0, OPTION_UINT, &security, "N", "of provisioning: 0 or 1"},
         {"pop", 0, OPTION_FLAG, &request.pop, NULL, "units get a proof of possession"},
         {0},
     };
@@ -93,6 +95,11 @@ static int run(const cli_t *cli, int argc, char **argv)
         err_set(&err, ERR_USAGE, "--key is p256 or rsa2048, not \"%s\"", key);
         return cli_fail(&err);
     }
+    if (security > 1 || (security == 0 && request.pop)) {
+        err_set(&err, ERR_USAGE, "--security is 0 or 1, and a proof of possession needs 1");
+        return cli_fail(&err);
+    }
+    request.plain_provisioning = security == 0;
     if (days > 36500) {
         err_set(&err, ERR_USAGE, "--days is at most 36500");
         return cli_fail(&err);
@@ -121,6 +128,7 @@ const cli_verb_t cli_verb_init = {
         "  --server-name HOST   one more name or address in the cloud's certificate; repeatable\n"
         "  --key p256|rsa2048   type of all keys (default p256)\n"
         "  --days N             validity of device certificates (default 1095)\n"
+        "  --security 0|1       of provisioning (default 1; 0 is plain text, for tests)\n"
         "  --pop                units get a proof of possession, printed on the label\n\n"
         "Refuses a directory that holds a site already. Killed half-way, it can be repeated.\n\n"
         "examples:\n"

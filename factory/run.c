@@ -193,6 +193,7 @@ static bool make_json(const line_t *line, factory_files_t *files, err_t *err)
     if (files->json == NULL || RAND_bytes(pop, sizeof pop) != 1) {
         return err_set(err, ERR_SYSTEM, "no memory or no random numbers");
     }
+    identity.security = line->site->security;
     if (line->site->pop) {
         bytes_to_hex(pop, sizeof pop, identity.pop, sizeof identity.pop);
     }

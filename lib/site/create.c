@@ -52,6 +52,7 @@ static bool settle(const site_create_t *request, site_t *site, char *json, size_
     site->key_type = request->key_type;
     site->days = request->days == 0 ? PKI_DEVICE_DAYS : request->days;
     site->pop = request->pop;
+    site->security = request->plain_provisioning ? 0 : 1;
     if (!copy_text(site->dir, sizeof site->dir, request->dir, ".", "the directory", err) ||
         !copy_text(site->name, sizeof site->name, request->name, "Cradle", "the name", err) ||
         !copy_text(site->sn_pattern, sizeof site->sn_pattern, request->sn_pattern, "SN-%06d",

@@ -91,6 +91,17 @@ static bool read_pop(site_t *site, const json_token_t *value)
     return value->type == JSON_TRUE || value->type == JSON_FALSE;
 }
 
+/* Security 2 needs a salt and a verifier in each unit, which the factory does not make yet. */
+static bool read_security(site_t *site, const json_token_t *value)
+{
+    int64_t security;
+    if (!json_i64(value, &security) || security < 0 || security > 1) {
+        return false;
+    }
+    site->security = (int)security;
+    return true;
+}
+
 static const struct {
     const char *name;
     reader_t read;
@@ -107,6 +118,7 @@ static const struct {
     {"steward", read_steward, false, "host:port"},
     {"key_type", read_key_type, false, "p256 or rsa2048"},
     {"days", read_days, false, "a number from 1 to 5475"},
+    {"security", read_security, false, "0 or 1"},
     {"pop", read_pop, false, "true or false"},
 };
 #define SETTINGS (sizeof settings / sizeof settings[0])
@@ -139,6 +151,7 @@ bool site_parse(site_t *site, const char *json, size_t len, err_t *err)
     bool seen[SETTINGS] = {false};
     memset(site, 0, sizeof *site);
     site->days = PKI_DEVICE_DAYS;
+    site->security = 1;
     json_reader_init(&reader, json, len);
     if (json_next(&reader, &token) == JSON_OBJECT) {
         while (json_next(&reader, &token) == JSON_KEY) {
@@ -227,6 +240,8 @@ bool site_write_settings(const site_t *site, char *out, size_t cap, size_t *len)
     json_put_string(&writer, pki_key_type_name(site->key_type));
     json_key(&writer, "days");
     json_put_i64(&writer, site->days);
+    json_key(&writer, "security");
+    json_put_i64(&writer, site->security);
     json_key(&writer, "pop");
     json_put_bool(&writer, site->pop);
     json_end(&writer);

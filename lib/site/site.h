@@ -48,7 +48,8 @@ typedef struct {
     char steward[SITE_HOST_SIZE]; /* "" when the site has none       */
     pki_key_type_t key_type;      /* of device keys                  */
     uint32_t days;                /* validity of device certificates */
-    bool pop;                     /* units get a proof of possession */
+    int security;                 /* of provisioning: 1, or 0 for plain text */
+    bool pop;                     /* units get a proof of possession         */
 } site_t;
 
 /* Reads and checks DIR/cradle.json. ERR_PRECONDITION with "run `cradle init`" when DIR holds no
@@ -70,6 +71,7 @@ typedef struct {
     pki_key_type_t key_type; /* of CAs and devices               */
     uint32_t days;           /* 0: 1095                          */
     bool pop;
+    bool plain_provisioning;         /* security 0: no encryption between phone and device */
     const char *const *server_names; /* beside localhost, 127.0.0.1, ::1 and the host of `cloud` */
     size_t server_name_count;
     int64_t now; /* seconds since 1970; all certificates begin here */

@@ -17,8 +17,8 @@
 
 #include "base/err.h"
 
-#define SITE_SN_SIZE       33
-#define SITE_PATTERN_SIZE  33
+#define SITE_SN_SIZE      33
+#define SITE_PATTERN_SIZE 33
 
 typedef struct {
     char prefix[SITE_PATTERN_SIZE];

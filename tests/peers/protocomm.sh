@@ -195,25 +195,19 @@ PY
     fi
 }
 
-# A factory unit, as it is made: security 1 without PoP.
-device_cases() {
-    local name="cradle device run, security 1 without PoP"
-    if ! "$bin/cradle" device run --help >/dev/null 2>&1; then
-        say "not run" "$name" "$bin/cradle has no device room"
-        return
-    fi
-    site=$work/site
-    if ! { "$bin/cradle" -C "$site" init --name Peers && "$bin/cradle" -C "$site" factory run \
+# start_unit [init options]: a factory unit, run by `cradle device run`; sets $address and $pop.
+start_unit() {
+    stop_board
+    rm -rf "$site"
+    if ! { "$bin/cradle" -C "$site" init --name Peers "$@" && "$bin/cradle" -C "$site" factory run \
         --count 1; } >"$work/site.log" 2>&1; then
-        say FAILED "$name" "$(tail -1 "$work/site.log")"
-        return
+        say FAILED "cradle device run" "$(tail -1 "$work/site.log")"
+        return 1
     fi
-    mkdir -p "$site/air"
-    printf '%s' '{"networks":[{"ssid":"Alice-Home","password":"wonderland","auth":3,"channel":6,' \
-        '"rssi":-45,"bssid":"02:00:00:00:00:01","up":true,"hosts":{},"clock_offset_ms":0}]}' \
+    printf '%s' '{"networks":[{"ssid":"Alice-Home","password":"wonderland","rssi":-45}]}' \
         >"$site/air/networks.json"
-    sn=$(basename "$(find "$site/factory/units" -mindepth 1 -maxdepth 1 -type d | head -1)")
-    "$bin/cradle" -C "$site" device run "$sn" >"$work/board" 2>&1 &
+    pop=$("$bin/cradle" -C "$site" --json factory show SN-000001 | sed -n 's/.*"pop":"\([^"]*\)".*/\1/p')
+    "$bin/cradle" -C "$site" device run SN-000001 >"$work/board" 2>&1 &
     board=$!
     address=
     for _ in $(seq 100); do
@@ -222,10 +216,26 @@ device_cases() {
         [ -n "$address" ] && break
         sleep 0.1
     done
+}
+
+unit_joined() { # unit_joined NAME ARG...
+    local name="cradle device run, $1"
+    shift
+    prov "$address" "$@" --ssid Alice-Home --passphrase wonderland
+    expect "$name" out "Provisioning was successful"
+}
+
+device_cases() {
+    site=$work/site
+    start_unit --security 0 && unit_joined "security 0" --sec_ver 0
+    start_unit || return
     prov "$address" --sec_ver 1 --ssid Alice-Home --passphrase wonderlan
     expect "cradle device run: wrong passphrase is told" out "Failure reason: Incorrect Password"
-    prov "$address" --sec_ver 1 --ssid Alice-Home --passphrase wonderland
-    expect "$name" out "Provisioning was successful"
+    unit_joined "security 1 without PoP, at once after a wrong passphrase" --sec_ver 1
+    start_unit --pop || return
+    prov "$address" --sec_ver 1 --pop "wrong$pop" --ssid Alice-Home --passphrase wonderland
+    expect "cradle device run: wrong PoP is refused" out "Error in establishing session"
+    unit_joined "security 1 with PoP, at once after a wrong one" --sec_ver 1 --pop "$pop"
     stop_board
 }
 
