@@ -20,15 +20,15 @@ demo: build
 
 test:
 	@scripts/setup test
-	@scripts/build clang
-	@scripts/build gcc
+	@scripts/build clang tests
+	@scripts/build gcc tests
 	@ctest --preset gcc
-	@scripts/build asan
+	@scripts/build asan tests
 	@ctest --preset asan
 
 asan:
 	@scripts/setup test
-	@scripts/build asan
+	@scripts/build asan tests
 	@ctest --preset asan
 
 fuzz:
