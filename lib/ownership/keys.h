@@ -8,11 +8,14 @@
  *
  *     REGISTER      first contact, or preregister: the birth certificate
  *     GRANT         a chain was issued; one that was granted before and not committed is void
- *     VOID          a claim of a newer epoch came: what is granted and not committed is void
+ *     WITHDRAW      a claim of a newer epoch came: what is granted and not committed is void
  *     COMMIT_CLAIM, COMMIT_RENEWAL    the subject's commit is in the journal
  *     HELLO_CLAIM, HELLO_RENEWAL      the subject, committed, says its first hello
  *     RESTORE       of a renewal: the subject is the leaf put back (ownership_restore_due)
  *     DENY          an operator denies the subject
+ *
+ * When a renewal is committed before the claimed key has said hello, it is the claim that counts:
+ * HELLO_CLAIM, and no RESTORE.
  *
  * So older keys keep their rights until the commit of a new one is in the journal; from then on
  * they may say hello and hear *pending*; at the new key's first hello they are denied after a
@@ -41,7 +44,7 @@ typedef enum {
 typedef enum {
     OWNERSHIP_KEY_REGISTER = 0,
     OWNERSHIP_KEY_GRANT,
-    OWNERSHIP_KEY_WITHDRAW, /* VOID above */
+    OWNERSHIP_KEY_WITHDRAW,
     OWNERSHIP_KEY_COMMIT_CLAIM,
     OWNERSHIP_KEY_COMMIT_RENEWAL,
     OWNERSHIP_KEY_HELLO_CLAIM,
@@ -51,9 +54,12 @@ typedef enum {
     OWNERSHIP_KEY_EVENTS,
 } ownership_key_event_t;
 
-/* The standing of one row after the event; `subject`: it is the row that the event is about. An
-   event that cannot happen to a subject of that standing (a commit of what is void) changes
-   nothing: rights are checked before. Each event done twice is the same as once. */
+/* Can this happen to a subject of that standing? If not, nothing is to be changed: a commit that is
+   repeated is answered *done* and is no event. */
+bool ownership_key_possible(ownership_key_t subject, ownership_key_event_t event);
+
+/* The standing of one row after a possible event; `subject`: it is the row that the event is
+   about. */
 ownership_key_t ownership_key_after(ownership_key_t standing, ownership_key_event_t event,
                                     bool subject);
 
@@ -64,7 +70,8 @@ typedef struct {
     bool birth; /* the certificate that the factory made                                        */
     statement_method_t method;
     ownership_carrier_t carrier;
-    bool busy;        /* a transfer of this SN is not yet at the step that awaits hello          */
+    bool busy;        /* a transfer of this SN is not yet at the step that awaits hello:
+                         transfer_busy                                                          */
     bool other_epoch; /* OWNERSHIP_KEY_GRANTED by a claim in another epoch than the statement's  */
     bool consented;   /* the owner has agreed that an older key renews                           */
     bool too_late;    /* the leaf expired longer ago than the policy allows                      */
@@ -85,10 +92,11 @@ ownership_right_t ownership_key_right(const ownership_key_facts_t *facts, answer
 
 /* A renewal that nobody came back from: an hour of the steward's own up-time (seconds) has passed
    since it wrote the new credentials, without a hello or a connection of the new leaf, and the old
-   leaf is still valid. Never after a claim. */
+   leaf is still valid. Never after a claim, and not while another grant is outstanding: the owner
+   is then recovering a device that lost its keys. */
 #define OWNERSHIP_RESTORE_AFTER 3600
-bool ownership_restore_due(bool after_claim, bool seen, bool old_valid, int64_t written_up,
-                           int64_t now_up);
+bool ownership_restore_due(bool after_claim, bool granted, bool seen, bool old_valid,
+                           int64_t written_up, int64_t now_up);
 
 const char *ownership_key_name(ownership_key_t standing);
 const char *ownership_key_event_name(ownership_key_event_t event);

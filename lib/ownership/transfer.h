@@ -31,7 +31,11 @@
  * device to come back, or he could keep it from the former owner. The older keys are denied at the
  * new key's hello.
  *
- * Times are milliseconds of any clock that goes on over restarts of the steward.
+ * A unit that cannot speak statements (same_leaf) cannot be told to leave either: with CREATE and
+ * ADOPT, after TRANSFER_SWEEPS sweeps what still trickles in is left to the deletion.
+ *
+ * Times are milliseconds from 0 up of any clock that goes on over restarts of the steward. A wait
+ * is never longer than TRANSFER_RETRY_CAP_MS, also when that clock was set back.
  */
 #ifndef CRADLE_OWNERSHIP_TRANSFER_H
 #define CRADLE_OWNERSHIP_TRANSFER_H
@@ -50,7 +54,9 @@
                                       record then erases what still trickles in                    */
 #define TRANSFER_RETRY_MS     1000 /* after a failure: doubled with each one in a row ...         */
 #define TRANSFER_RETRY_CAP_MS 60000 /* ... up to this */
-#define TRANSFER_STUCK        8     /* failures in a row that are worth an alert                 */
+#define TRANSFER_STUCK        8     /* so many failures are worth an alert                       */
+/* ADOPT: after so many strays the record is created instead of waited for. */
+#define TRANSFER_STRAYS 2
 /* ADOPT: look for the record so often while there is no event about it (the sweep of the lobby). */
 #define TRANSFER_LOOK_MS 60000
 /* transfer_save: bytes that always suffice. */
@@ -74,26 +80,24 @@ typedef struct {
 #define TRANSFER_ITEMS 6
 
 typedef enum {
-    TRANSFER_AT_LEAVE = 0, /* the device leaves                                                 */
-    TRANSFER_AT_UNASSIGN,
-    TRANSFER_AT_QUARANTINE,
-    TRANSFER_AT_LOOK,  /* count what is there                                               */
-    TRANSFER_AT_ERASE, /* one item after the other of those that were found                 */
-    TRANSFER_AT_SETTLE,
+    TRANSFER_AT_UNASSIGN = 0, /* reassign                                                       */
+    TRANSFER_AT_QUARANTINE,   /* reassign                                                       */
+    TRANSFER_AT_LOOK,         /* count what is there; clean twice with a pause between: go on   */
+    TRANSFER_AT_ERASE,        /* one item after the other of those that were found              */
     TRANSFER_AT_DELETE,
-    TRANSFER_AT_GONE,  /* the old record is read back: it must not be there                 */
-    TRANSFER_AT_FIND,  /* which record has this SN now?                                     */
-    TRANSFER_AT_STRAY, /* delete a record that must not be (former tenant, somebody's)      */
+    TRANSFER_AT_GONE,  /* the old record is read back: it must not be there                   */
+    TRANSFER_AT_FIND,  /* which record has this SN now?                                       */
+    TRANSFER_AT_STRAY, /* delete a record that must not be (former tenant, somebody else's)   */
     TRANSFER_AT_CREATE,
-    TRANSFER_AT_SECURE, /* found one: newest leaf, operating profile, unassigned             */
-    TRANSFER_AT_EMPTY,  /* ... and count and erase what others wrote there                   */
-    TRANSFER_AT_SWEEP,
-    TRANSFER_AT_FIELDS, /* reassign: label, additional info, firmware                        */
+    TRANSFER_AT_SECURE, /* found one: newest leaf, operating profile, unassigned               */
+    TRANSFER_AT_EMPTY,  /* ... and count what others wrote there                               */
+    TRANSFER_AT_SWEEP,  /* ... and erase it                                                    */
+    TRANSFER_AT_FIELDS, /* reassign: label, additional info, firmware                          */
     TRANSFER_AT_ASSIGN,
-    TRANSFER_AT_LEAF, /* reassign: out of quarantine, with the new leaf                    */
-    TRANSFER_AT_CONFIRM,
+    TRANSFER_AT_LEAF,    /* reassign: out of quarantine, with the new leaf                      */
+    TRANSFER_AT_CONFIRM, /* the new owner's record is read back                                 */
     TRANSFER_AT_RECEIPT,
-    TRANSFER_AT_HELLO, /* the new key's hello is awaited                                    */
+    TRANSFER_AT_HELLO, /* the new key's hello is awaited                                      */
     TRANSFER_AT_DENY,
     TRANSFER_AT_END,
     TRANSFER_STEPS,
@@ -103,23 +107,27 @@ typedef enum {
 typedef struct {
     transfer_order_t order;
     transfer_step_t step;
-    char place[TRANSFER_ID_SIZE]; /* record that is or will be the new owner's; "" until known  */
-    char stray[TRANSFER_ID_SIZE];
-    uint32_t sweeps;   /* of erasing, on the old record                                     */
-    uint32_t to_erase; /* bit per item                                                      */
-    uint32_t unproven; /* bit per item that was not seen empty before the record was deleted */
-    bool clean;        /* the last look found nothing                                       */
+    char place[TRANSFER_ID_SIZE]; /* record that is or will be the new owner's; "" until known   */
+    char stray[TRANSFER_ID_SIZE]; /* record to be deleted at TRANSFER_AT_STRAY                   */
+    uint32_t sweeps;   /* of erasing, on the old record                                         */
+    uint32_t strays;   /* records deleted because they must not be                              */
+    uint32_t to_erase; /* bit per item                                                          */
+    uint32_t unproven; /* bit per item that was not seen empty before the record was deleted    */
+    uint32_t failures; /* since the last step that is not done again                            */
+    bool clean;        /* the last look at the old record found nothing                         */
+    bool proven;       /* ... and the one before                                                */
+    bool gone;         /* the old record is not there any more                                  */
+    bool placed;       /* the new owner's record was read back and is right                     */
     bool receipt_made;
-    bool hello;         /* came already                                                      */
-    uint32_t failures;  /* in a row                                                          */
-    int64_t not_before; /* ms                                                                */
+    int64_t not_before;            /* ms                                                        */
     int64_t found[TRANSFER_ITEMS]; /* on the old record, all looks together                     */
 } transfer_t;
 
+/* What the caller does. */
 typedef enum {
     TRANSFER_DO_NOTHING = 0, /* until `until`, or an event                                      */
     TRANSFER_DO_UNASSIGN,    /* `id` from its customer                                          */
-    TRANSFER_DO_QUARANTINE,  /* credentials of `id` become a random access token                */
+    TRANSFER_DO_QUARANTINE,  /* `id`: operating profile, credentials a random access token       */
     TRANSFER_DO_COUNT,       /* of `id`: result.count[0 .. TRANSFER_ITEMS); all six are read    */
     TRANSFER_DO_ERASE,       /* `item` of `id`, all of it                                       */
     TRANSFER_DO_DELETE,      /* record `id`                                                     */
@@ -160,8 +168,8 @@ typedef struct {
 typedef enum {
     TRANSFER_OK = 0,
     TRANSFER_NOT_FOUND, /* the record of `id` is not there (any more)                           */
-    TRANSFER_EXISTS,    /* CREATE: name or leaf is taken                                        */
-    TRANSFER_FAILED,    /* no answer, or any other: maybe it was done, maybe not                */
+    TRANSFER_EXISTS, /* CREATE: name or leaf is taken; SECURE, LEAF: another record has the leaf */
+    TRANSFER_FAILED, /* no answer, or any other: maybe it was done, maybe not                */
 } transfer_outcome_t;
 
 typedef struct {
