@@ -19,7 +19,7 @@ add_library(cradle_flags INTERFACE)
 target_compile_definitions(cradle_flags INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64)
 target_compile_options(cradle_flags INTERFACE
     -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
-    -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wimplicit-fallthrough
+    -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wno-format-zero-length -Wundef -Wimplicit-fallthrough
     -Wnull-dereference -Wdouble-promotion -fno-common -fstack-protector-strong)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
     # snprintf is used to cut texts; what must not be cut is checked by its result.
