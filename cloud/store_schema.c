@@ -6,8 +6,9 @@
 #include "base/clock.h"
 
 /*
- * Version 1. Ids of entities are 16-byte blobs; `row` is a device's short id, used by the tables
- * that are written often. Values are in three columns: type (tb_type_t), number, text.
+ * One step a version; an older file is brought up to date when it is opened. Ids of entities are
+ * 16-byte blobs; `row` is a device's short id, used by the tables that are written often. Values
+ * are in three columns: type (tb_type_t), number, text.
  */
 static const char VERSION_1[] =
     "CREATE TABLE tenant(id BLOB PRIMARY KEY, created INTEGER NOT NULL);"
@@ -38,7 +39,27 @@ static const char VERSION_1[] =
     " type INTEGER NOT NULL, number, text TEXT, PRIMARY KEY(device, key, ts)) WITHOUT ROWID;"
     "PRAGMA user_version = 1;";
 
-#define NEWEST 1
+/* Version 2: customers, activation of users, alarms, persistent RPCs. */
+static const char VERSION_2[] =
+    "CREATE TABLE customer(id BLOB PRIMARY KEY, created INTEGER NOT NULL,"
+    " title TEXT NOT NULL UNIQUE, extra TEXT, info TEXT, version INTEGER NOT NULL);"
+    "ALTER TABLE user ADD COLUMN activate_token TEXT;"
+    "ALTER TABLE user ADD COLUMN activate_until INTEGER;"
+    "CREATE TABLE alarm(id BLOB PRIMARY KEY, created INTEGER NOT NULL, customer BLOB,"
+    " device INTEGER NOT NULL REFERENCES device(row) ON DELETE CASCADE, type TEXT NOT NULL,"
+    " severity TEXT NOT NULL, acknowledged INTEGER NOT NULL, cleared INTEGER NOT NULL,"
+    " start INTEGER NOT NULL, finish INTEGER NOT NULL, acked INTEGER NOT NULL,"
+    " cleared_at INTEGER NOT NULL, details TEXT, extra TEXT);"
+    "CREATE INDEX alarm_device ON alarm(device, created);"
+    "CREATE TABLE rpc(id BLOB PRIMARY KEY, created INTEGER NOT NULL, device BLOB NOT NULL,"
+    " expires INTEGER NOT NULL, request TEXT NOT NULL, response TEXT, status TEXT NOT NULL,"
+    " info TEXT);"
+    "CREATE INDEX rpc_device ON rpc(device, created);"
+    "PRAGMA user_version = 2;";
+
+static const char *const STEPS[] = {VERSION_1, VERSION_2};
+
+#define NEWEST ((int64_t)(sizeof STEPS / sizeof STEPS[0]))
 
 static bool read_version(store_t *store, int64_t *version)
 {
@@ -79,7 +100,7 @@ static bool make_tenant(store_t *store, err_t *err)
 bool store_schema(store_t *store, err_t *err)
 {
     int64_t version;
-    if (!read_version(store, &version)) {
+    if (!read_version(store, &version) || version < 0) {
         return err_set(err, ERR_INPUT, "it is no database: %s", sqlite3_errmsg(store->db));
     }
     if (version > NEWEST) {
@@ -88,10 +109,10 @@ bool store_schema(store_t *store, err_t *err)
                        "): use that, or another file",
                        version);
     }
-    if (version == 0) {
+    for (; version < NEWEST; version++) {
         char *why = NULL;
         if (sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, &why) != SQLITE_OK ||
-            sqlite3_exec(store->db, VERSION_1, NULL, NULL, &why) != SQLITE_OK ||
+            sqlite3_exec(store->db, STEPS[version], NULL, NULL, &why) != SQLITE_OK ||
             sqlite3_exec(store->db, "COMMIT", NULL, NULL, &why) != SQLITE_OK) {
             err_set(err, ERR_SYSTEM, "its tables cannot be made: %s", why != NULL ? why : "?");
             sqlite3_free(why);
