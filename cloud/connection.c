@@ -132,7 +132,9 @@ void connection_committed(connection_t *c, bool committed)
     c->saved_count = 0;
     begin_out(c, &out);
     mqtt_server_flush(&c->mqtt, &out);
-    send_out(c, &out);
+    if (send_out(c, &out) && c->stopped) {
+        hub_resume(c->hub);
+    }
 }
 
 /* This message is in the open batch: its PUBACK waits for the commit. */
@@ -434,7 +436,7 @@ static void on_readable(void *ctx)
     connection_t *c = ctx;
     uint8_t fresh[READ_SIZE];
     size_t n;
-    while (!c->closed) {
+    while (!c->closed && !c->stopped) {
         size_t used;
         size_t need;
         const uint8_t *data = fresh;
@@ -453,10 +455,27 @@ static void on_readable(void *ctx)
         if (c->closed || !keep(c, data + used, len - used, need)) {
             return;
         }
-        if (mqtt_server_waiting(&c->mqtt) >= MQTT_SERVER_INFLIGHT_MAX) {
-            return; /* the rest is read when its messages are committed: level triggered */
-        }
+        c->stopped = mqtt_server_waiting(&c->mqtt) >= MQTT_SERVER_INFLIGHT_MAX;
     }
+}
+
+/* What was received before it stopped comes first. */
+void connection_resume(connection_t *c)
+{
+    size_t used;
+    size_t need;
+    if (c->closed || !c->stopped) {
+        return;
+    }
+    c->stopped = false;
+    if (c->in != NULL) {
+        take_packets(c, c->in, c->in_len, &used, &need);
+        if (c->closed || !keep(c, c->in + used, c->in_len - used, need)) {
+            return;
+        }
+        c->stopped = mqtt_server_waiting(&c->mqtt) >= MQTT_SERVER_INFLIGHT_MAX;
+    }
+    on_readable(c);
 }
 
 static void on_end(void *ctx, const tls_end_t *end)

@@ -28,7 +28,8 @@ struct hub {
     int listener;
     loop_fd_t watch;
     loop_timer_t second;
-    loop_timer_t retry; /* accepting again after a shortage of descriptors */
+    loop_timer_t retry;  /* accepting again after a shortage of descriptors */
+    loop_timer_t resume; /* reading on where a connection had too much unacknowledged */
     char address[NET_ADDRESS_SIZE];
     connection_t *all;                  /* every connection */
     connection_t *unsaved;              /* those with messages in the open batch */
@@ -64,6 +65,7 @@ struct connection {
     uint16_t saved_count;
     bool admitted;
     bool is_unsaved;
+    bool stopped; /* reading, until its messages are acknowledged */
     bool closed;
 };
 
@@ -81,9 +83,14 @@ void connection_committed(connection_t *c, bool committed);
 void connection_publish(connection_t *c, tb_down_t down, tb_family_t family, uint32_t id,
                         const char *payload, size_t len);
 
+/* Reads on, if it had stopped. */
+void connection_resume(connection_t *c);
+
 /* Looks after keep-alive, inactivity and the time for CONNECT. */
 void connection_second(connection_t *c, uint64_t now_ms);
 
+/* Has connections that stopped read on, outside of whatever is going on now. */
+void hub_resume(hub_t *hub);
 /* The admitted connection of a device, or NULL. */
 connection_t *hub_find(hub_t *hub, int64_t row);
 /* Puts an admitted connection in its place; the one before is closed. */

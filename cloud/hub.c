@@ -191,6 +191,21 @@ void hub_turn_end(hub_t *hub)
     bury(hub);
 }
 
+/* ---- reading on ---- */
+
+static void on_resume(void *ctx)
+{
+    hub_t *hub = ctx;
+    for (connection_t *c = hub->all; c != NULL; c = c->next) {
+        connection_resume(c);
+    }
+}
+
+void hub_resume(hub_t *hub)
+{
+    loop_timer_start(hub->settings.loop, &hub->resume, 0, on_resume, hub, NULL);
+}
+
 /* ---- who is in ---- */
 
 static connection_t **bucket(hub_t *hub, int64_t row)
@@ -287,6 +302,7 @@ void hub_close(hub_t *hub)
     loop_fd_remove(hub->settings.loop, &hub->watch);
     loop_timer_stop(hub->settings.loop, &hub->second);
     loop_timer_stop(hub->settings.loop, &hub->retry);
+    loop_timer_stop(hub->settings.loop, &hub->resume);
     while (hub->all != NULL) {
         connection_close(hub->all, NULL);
     }

@@ -49,6 +49,25 @@ curl -sS --cacert "$site/ca/server-root.crt" -o /dev/null --path-as-is \
     "https://127.0.0.1:$https_port/api/../../../etc/passwd" 2>/dev/null || true
 serving "a huge header and a path that climbs"
 
+# 500 QoS 1 messages in one go, five times what may wait: each is acknowledged in the end.
+{
+    printf '\020\015\000\004MQTT\004\002\000\074\000\001c'
+    n=0
+    while [ $n -lt 500 ]; do
+        n=$((n + 1))
+        # shellcheck disable=SC2059
+        printf "\\062\\017\\000\\004v2/t\\$(printf %03o $((n / 256)))\\$(printf %03o $((n % 256))){\"b\":1}"
+    done
+} >burst
+{ cat burst; sleep 3; } | timeout 6 openssl s_client -quiet -connect "127.0.0.1:$mqtts_port" \
+    -cert identity/device.crt -cert_chain identity/device.crt -key identity/device.key \
+    -CAfile "$site/ca/server-root.crt" >burst.out 2>/dev/null || true
+if [ "$(wc -c <burst.out)" = 2004 ]; then
+    ok "500 messages at once: CONNACK and 500 PUBACKs"
+else
+    bad "500 messages at once: $(wc -c <burst.out) bytes of answers instead of 2004"
+fi
+
 # -- idle connections -------------------------------------------------------------------------
 i=0
 idle=""
