@@ -109,6 +109,32 @@ static void find(rest_call_t *call, found_t *found)
     }
 }
 
+/* ---- answers without a route ---- */
+
+static void reply(rest_call_t *call, int status, const char *type, const char *body, size_t len);
+
+/* What ThingsBoard's web framework answers by itself has its members in another order. */
+static void no_route(rest_call_t *call, int status, int code, const char *before, const char *what,
+                     const char *after)
+{
+    char message[512];
+    char body[1024];
+    json_writer_t w;
+    size_t len;
+    snprintf(message, sizeof message, "%s%s%s", before, what, after);
+    json_writer_init(&w, body, sizeof body);
+    json_object(&w);
+    rest_put_text(&w, "message", message);
+    rest_put_i64(&w, "errorCode", code);
+    rest_put_i64(&w, "status", status);
+    rest_put_i64(&w, "timestamp", clock_wall_ms());
+    json_end(&w);
+    if (!json_writer_done(&w, &len)) {
+        len = 0;
+    }
+    reply(call, status, "application/json", body, len);
+}
+
 /* ---- the way in ---- */
 
 static bool identify(rest_call_t *call)
@@ -150,10 +176,10 @@ void rest_handle(void *ctx, http_request_t *request)
     if (found.route == NULL && found.bad_id) {
         rest_error(&call, 400, REST_BAD_REQUEST, "Invalid UUID string: %s", found.bad);
     } else if (found.route == NULL && found.other_method) {
-        rest_error(&call, 405, REST_GENERAL, "Request method '%s' is not supported",
-                   http_method_name(request->method));
+        no_route(&call, 405, REST_BAD_REQUEST, "Request method '",
+                 http_method_name(request->method), "' is not supported");
     } else if (found.route == NULL) {
-        rest_error(&call, 404, REST_NOT_FOUND, "Requested item wasn't found!");
+        no_route(&call, 404, REST_NOT_FOUND, "No static resource ", request->path + 1, ".");
     } else if (!open && (found.route->who & call.caller.authority) == 0) {
         rest_error(&call, 403, REST_PERMISSION,
                    "You don't have permission to perform this operation!");
