@@ -368,6 +368,33 @@ auth_result_t auth_change_password(auth_t *auth, const auth_caller_t *caller, co
     return make_tokens(auth, &a, NULL, tokens);
 }
 
+auth_result_t auth_set_password(auth_t *auth, const store_id_t *user, const char *password,
+                                err_t *err)
+{
+    account_t a = {.found = false};
+    size_t len = strlen(password);
+    if (len < AUTH_PASSWORD_MIN || len > AUTH_PASSWORD_MAX) {
+        return AUTH_WEAK;
+    }
+    if (store_user_get(auth->store, user, note_user, &a, err) != STORE_OK || !a.found ||
+        !auth_hash_password(password, a.hash, err)) {
+        return AUTH_FAILED;
+    }
+    a.user.password_hash = a.hash;
+    return store_user_save(auth->store, &a.user, clock_wall_ms(), err) == STORE_OK ? AUTH_OK
+                                                                                   : AUTH_FAILED;
+}
+
+auth_result_t auth_tokens_for(auth_t *auth, const store_id_t *user, auth_tokens_t *tokens,
+                              err_t *err)
+{
+    account_t a = {.found = false};
+    if (store_user_get(auth->store, user, note_user, &a, err) != STORE_OK || !a.found) {
+        return AUTH_FAILED;
+    }
+    return make_tokens(auth, &a, NULL, tokens);
+}
+
 /* ---- opening ---- */
 
 bool auth_open(auth_t **auth, store_t *store, const auth_settings_t *settings, err_t *err)

@@ -90,6 +90,15 @@ auth_result_t auth_change_password(auth_t *auth, const auth_caller_t *caller, co
                                    const char *current, const char *fresh, auth_tokens_t *tokens,
                                    err_t *err);
 
+/* Sets the password of a user who proved to be the one by other means (activation). In the open
+   batch: the caller commits. */
+auth_result_t auth_set_password(auth_t *auth, const store_id_t *user, const char *password,
+                                err_t *err);
+
+/* Tokens in the name of a user, for those who may have them. */
+auth_result_t auth_tokens_for(auth_t *auth, const store_id_t *user, auth_tokens_t *tokens,
+                              err_t *err);
+
 /* Hashes a password for the store. Blocks some 50 ms. */
 bool auth_hash_password(const char *password, char out[AUTH_HASH_SIZE], err_t *err);
 

@@ -10,7 +10,9 @@
 #include "cloud/log.h"
 #include "http/query.h"
 
-static const rest_route_t *const TABLES[] = {REST_AUTH, REST_DEVICE, REST_PROFILE, REST_TELEMETRY};
+static const rest_route_t *const TABLES[] = {REST_AUTH,    REST_DEVICE,        REST_DEVICE_WRITE,
+                                             REST_PROFILE, REST_PROFILE_WRITE, REST_CUSTOMER,
+                                             REST_USER,    REST_TELEMETRY};
 
 bool rest_open(rest_t **rest, const rest_settings_t *settings, err_t *err)
 {
@@ -272,8 +274,7 @@ bool rest_ok(rest_call_t *call, store_result_t result, const char *what, const e
         rest_error(call, 404, REST_NOT_FOUND, "%s with id [%s] is not found", what, id);
         return false;
     case STORE_CONFLICT:
-        rest_error(call, 409, REST_VERSION_CONFLICT,
-                   "Someone else has updated the %s. Refresh it and apply your changes again",
+        rest_error(call, 409, REST_VERSION_CONFLICT, "%s was already changed by someone else",
                    what);
         return false;
     case STORE_NAME_TAKEN:
@@ -377,6 +378,28 @@ void rest_page_end(rest_call_t *call, const store_page_t *page, uint64_t total)
     rest_put_i64(w, "totalElements", (int64_t)total);
     rest_put_bool(w, "hasNext", (uint64_t)page->page + 1 < pages);
     json_end(w);
+}
+
+bool rest_body_id(const char *json, size_t len, const char *path, store_id_t *id)
+{
+    char full[96];
+    json_token_t token;
+    snprintf(full, sizeof full, "%s.id", path);
+    return json_find(json, len, full, &token) && token.type == JSON_STRING &&
+           store_id_parse(token.text, token.len, id);
+}
+
+bool rest_body_object(rest_call_t *call)
+{
+    json_reader_t reader;
+    json_token_t first;
+    json_reader_init(&reader, call->http->body, call->http->body_len);
+    if (json_next(&reader, &first) == JSON_OBJECT &&
+        json_valid(call->http->body, call->http->body_len)) {
+        return true;
+    }
+    rest_error(call, 500, REST_GENERAL, "JSON parse error: the body is not a JSON object");
+    return false;
 }
 
 bool rest_body_text(const rest_call_t *call, const char *name, char *out, size_t cap)

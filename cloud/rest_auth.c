@@ -113,7 +113,7 @@ static void change_password(rest_call_t *call)
     free(tokens);
 }
 
-static void put_user(void *ctx, const store_user_t *user)
+void rest_put_user(void *ctx, const store_user_t *user)
 {
     json_writer_t *w = ctx;
     json_object(w);
@@ -144,9 +144,10 @@ static void who_am_i(rest_call_t *call)
 {
     err_t err = ERR_INIT;
     call->id[0] = call->caller.user_id;
-    if (rest_ok(call,
-                store_user_get(call->store, &call->caller.user_id, put_user, &call->json, &err),
-                "User", &err)) {
+    if (rest_ok(
+            call,
+            store_user_get(call->store, &call->caller.user_id, rest_put_user, &call->json, &err),
+            "User", &err)) {
         rest_done(call);
     }
 }

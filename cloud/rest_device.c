@@ -47,7 +47,7 @@ static void put_head(json_writer_t *w, const store_device_t *device)
     rest_put_i64(w, "version", device->version);
 }
 
-static void put_device(void *ctx, const store_device_t *device)
+void rest_put_device(void *ctx, const store_device_t *device)
 {
     json_writer_t *w = ctx;
     put_head(w, device);
@@ -106,7 +106,7 @@ static void get_with(rest_call_t *call, store_device_fn_t put)
 
 static void get_device(rest_call_t *call)
 {
-    get_with(call, put_device);
+    get_with(call, rest_put_device);
 }
 
 static void get_info(rest_call_t *call)
@@ -117,7 +117,8 @@ static void get_info(rest_call_t *call)
 static void by_name(rest_call_t *call, const char *name)
 {
     err_t err = ERR_INIT;
-    store_result_t result = store_device_by_name(call->store, name, put_device, &call->json, &err);
+    store_result_t result =
+        store_device_by_name(call->store, name, rest_put_device, &call->json, &err);
     if (result == STORE_NOT_FOUND) {
         rest_error(call, 404, REST_NOT_FOUND, "Requested item wasn't found!");
     } else if (rest_ok(call, result, "Device", &err)) {
@@ -171,7 +172,7 @@ static void tenant_devices(rest_call_t *call)
     if (rest_param(call, "deviceName", name, sizeof name)) {
         by_name(call, name);
     } else if (!call->replied) {
-        list(call, put_device, NULL);
+        list(call, rest_put_device, NULL);
     }
 }
 
@@ -194,7 +195,7 @@ static void customer_list(rest_call_t *call, store_device_fn_t put)
 
 static void customer_devices(rest_call_t *call)
 {
-    customer_list(call, put_device);
+    customer_list(call, rest_put_device);
 }
 
 static void customer_infos(rest_call_t *call)
@@ -225,7 +226,7 @@ static void devices_by_ids(rest_call_t *call)
                 STORE_OK &&
             (call->caller.authority != AUTH_CUSTOMER_USER ||
              store_id_equal(&customer, &call->caller.customer_id))) {
-            store_device_get(call->store, &call->id[0], put_device, &call->json, NULL);
+            store_device_get(call->store, &call->id[0], rest_put_device, &call->json, NULL);
         }
         at += len + (at[len] == ',');
     }
@@ -235,7 +236,7 @@ static void devices_by_ids(rest_call_t *call)
 
 /* ---- credentials, deletion ---- */
 
-static void put_credentials(void *ctx, const store_credentials_t *c)
+void rest_put_credentials(void *ctx, const store_credentials_t *c)
 {
     static const char *const types[] = {"?", "ACCESS_TOKEN", "X509_CERTIFICATE", "MQTT_BASIC",
                                         "LWM2M_CREDENTIALS"};
@@ -256,8 +257,8 @@ static void get_credentials(rest_call_t *call)
 {
     err_t err = ERR_INIT;
     if (may_see(call) && rest_ok(call,
-                                 store_credentials_get(call->store, &call->id[0], put_credentials,
-                                                       &call->json, &err),
+                                 store_credentials_get(call->store, &call->id[0],
+                                                       rest_put_credentials, &call->json, &err),
                                  "Device credentials", &err)) {
         rest_done(call);
     }

@@ -38,7 +38,11 @@ typedef struct {
 /* The tables of the controllers, each ended by a NULL pattern. */
 extern const rest_route_t REST_AUTH[];
 extern const rest_route_t REST_DEVICE[];
+extern const rest_route_t REST_DEVICE_WRITE[];
+extern const rest_route_t REST_CUSTOMER[];
+extern const rest_route_t REST_USER[];
 extern const rest_route_t REST_PROFILE[];
+extern const rest_route_t REST_PROFILE_WRITE[];
 extern const rest_route_t REST_TELEMETRY[];
 
 /* ThingsBoard's errorCode values. */
@@ -81,6 +85,17 @@ void rest_put_null(json_writer_t *w, const char *name);
 void rest_put_text(json_writer_t *w, const char *name, const char *text); /* NULL: null */
 void rest_put_i64(json_writer_t *w, const char *name, int64_t value);
 void rest_put_bool(json_writer_t *w, const char *name, bool value);
+
+/* Entities as JSON, for the store's callbacks: `ctx` is the writer. */
+void rest_put_device(void *ctx, const store_device_t *device);
+void rest_put_credentials(void *ctx, const store_credentials_t *credentials);
+void rest_put_profile(void *ctx, const store_profile_t *profile);
+void rest_put_user(void *ctx, const store_user_t *user);
+
+/* The id in an object member: {"deviceId":{"id":"..."}}. False: absent, null or no id. */
+bool rest_body_id(const char *json, size_t len, const char *path, store_id_t *id);
+/* The whole body, or an object inside it, must be a JSON object. False: replied. */
+bool rest_body_object(rest_call_t *call);
 
 /* A text member of the request's body; false: absent or no usable text. */
 bool rest_body_text(const rest_call_t *call, const char *name, char *out, size_t cap);

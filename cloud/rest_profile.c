@@ -35,7 +35,7 @@ static void put_typed(json_writer_t *w, const char *name)
     json_end(w);
 }
 
-static void put_profile(void *ctx, const store_profile_t *p)
+void rest_put_profile(void *ctx, const store_profile_t *p)
 {
     json_writer_t *w = ctx;
     json_object(w);
@@ -93,7 +93,7 @@ static void get_with(rest_call_t *call, store_profile_fn_t put)
 
 static void get_profile(rest_call_t *call)
 {
-    get_with(call, put_profile);
+    get_with(call, rest_put_profile);
 }
 
 static void get_info(rest_call_t *call)
@@ -131,7 +131,7 @@ static void list(rest_call_t *call, store_profile_fn_t put)
 
 static void profiles(rest_call_t *call)
 {
-    list(call, put_profile);
+    list(call, rest_put_profile);
 }
 
 static void infos(rest_call_t *call)

@@ -281,6 +281,33 @@ typedef struct {
 store_result_t store_range_delete(store_t *store, int64_t device, const char *key, size_t key_len,
                                   const store_erase_t *erase, err_t *err);
 
+/* ---- Customers ------------------------------------------------------------------------------- */
+
+typedef struct {
+    store_id_t id;
+    store_id_t tenant;
+    int64_t created_ms;
+    char title[STORE_TEXT]; /* unique in the tenant                                          */
+    const char *extra;      /* JSON object: country, city, phone ... as given; NULL: none    */
+    const char *info;       /* additionalInfo: a JSON object; NULL: none                     */
+    int64_t version;
+} store_customer_t;
+
+typedef void (*store_customer_fn_t)(void *ctx, const store_customer_t *customer);
+
+store_result_t store_customer_get(store_t *store, const store_id_t *id, store_customer_fn_t each,
+                                  void *ctx, err_t *err);
+store_result_t store_customer_by_title(store_t *store, const char *title, store_customer_fn_t each,
+                                       void *ctx, err_t *err);
+store_result_t store_customer_list(store_t *store, const store_page_t *page,
+                                   store_customer_fn_t each, void *ctx, uint64_t *total,
+                                   err_t *err);
+/* Null id: makes one. Otherwise updates; version as for devices. */
+store_result_t store_customer_save(store_t *store, store_customer_t *customer, int64_t now_ms,
+                                   err_t *err);
+/* Unassigns its devices and deletes its users. */
+store_result_t store_customer_delete(store_t *store, const store_id_t *id, err_t *err);
+
 /* ---- Users ----------------------------------------------------------------------------------- */
 
 typedef enum { STORE_SYS_ADMIN = 1, STORE_TENANT_ADMIN = 2, STORE_CUSTOMER_USER = 4 } store_role_t;
@@ -308,6 +335,19 @@ store_result_t store_user_get(store_t *store, const store_id_t *id, store_user_f
 store_result_t store_user_by_email(store_t *store, const char *email, store_user_fn_t each,
                                    void *ctx, err_t *err);
 store_result_t store_user_count(store_t *store, uint64_t *count, err_t *err);
+/* Users of a customer, or of all (NULL). */
+store_result_t store_user_list(store_t *store, const store_id_t *customer, const store_page_t *page,
+                               store_user_fn_t each, void *ctx, uint64_t *total, err_t *err);
+store_result_t store_user_delete(store_t *store, const store_id_t *id, err_t *err);
+/* The activation token of a user without a password, good until `until_ms`; NULL takes it away. */
+store_result_t store_user_set_activation(store_t *store, const store_id_t *id, const char *token,
+                                         int64_t until_ms, err_t *err);
+/* The user whose token it is, if it is still good. */
+store_result_t store_user_by_activation(store_t *store, const char *token, int64_t now_ms,
+                                        store_user_fn_t each, void *ctx, err_t *err);
+/* Copies the token that stands, with its end. STORE_NOT_FOUND: none. */
+store_result_t store_user_activation(store_t *store, const store_id_t *id, char token[64],
+                                     int64_t *until_ms, err_t *err);
 /* Null id: makes one. */
 store_result_t store_user_save(store_t *store, store_user_t *user, int64_t now_ms, err_t *err);
 
