@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cloud/rest_series.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "http/query.h"
 #include "tbdevice/tb_value.h"
 
 #define KEYS          8192
 #define LIMIT_DEFAULT 100
 #define BUCKETS_MAX   50000
-#define DELETED_MAX   256
 
 /* How values are to be written. */
 typedef struct {
@@ -108,8 +109,10 @@ static bool read_range(rest_call_t *call, range_t *range)
     if (!call->replied && (range->limit < 1 || range->limit > 10000000)) {
         rest_text(call, 400, "Incorrect limit");
     }
-    if (!call->replied && range->agg != AGG_NONE && range->to > range->from &&
-        (uint64_t)(range->to - range->from) / (uint64_t)range->interval > BUCKETS_MAX) {
+    /* Both ends are the caller's: their distance may be more than an int64 holds. */
+    uint64_t span = range->to > range->from ? (uint64_t)range->to - (uint64_t)range->from : 0;
+    if (!call->replied && range->agg != AGG_NONE &&
+        (span > INT64_MAX || span / (uint64_t)range->interval > BUCKETS_MAX)) {
         rest_text(call, 400, "Incorrect TsKvQuery. Number of intervals is too high");
     }
     return !call->replied;
@@ -175,7 +178,9 @@ static void close_bucket(bucket_t *b)
         break;
     }
     open_key(b->raw);
-    put_value(b->raw->style, start + (end - start) / 2, &value);
+    /* a sum beyond all doubles is no number that JSON can carry */
+    bool finite = value.type != TB_DOUBLE || isfinite(value.u.d);
+    put_value(b->raw->style, start + (end - start) / 2, finite ? &value : NULL);
 }
 
 static void add_number(bucket_t *b, const tb_value_t *value)
@@ -250,40 +255,71 @@ static void read_points(rest_call_t *call, int64_t row, const char *keys, style_
     }
 }
 
-/* Every key of the device, "a,b,..": for a range without keys. */
+/* A list "a,b,.." in the making. */
+typedef struct {
+    char text[KEYS];
+    size_t len;
+    bool full;
+} keys_t;
+
+static void add_to(keys_t *keys, const char *key, size_t len)
+{
+    if (keys->full || len + 2 > sizeof keys->text - keys->len) {
+        keys->full = true;
+        return;
+    }
+    memcpy(keys->text + keys->len, key, len);
+    strcpy(keys->text + keys->len + len, ",");
+    keys->len += len + 1;
+}
+
+/* Every key of the device: for a range without keys. */
 static bool add_key(void *ctx, const tb_point_t *point)
 {
-    char *keys = ctx;
-    size_t used = strlen(keys);
-    if (used + point->key_len + 2 < KEYS) {
-        memcpy(keys + used, point->key, point->key_len);
-        strcpy(keys + used + point->key_len, ",");
-    }
+    add_to(ctx, point->key, point->key_len);
     return true;
+}
+
+/* ?keys=a,b or ?key=a&key=b. */
+static void named_keys(rest_call_t *call, keys_t *keys)
+{
+    char name[16];
+    char value[KEYS];
+    http_query_t query;
+    int found;
+    if (rest_param(call, "keys", keys->text, sizeof keys->text) || call->replied) {
+        return;
+    }
+    http_query_init(&query, call->http->query);
+    while ((found = http_query_next(&query, name, sizeof name, value, sizeof value)) != 0) {
+        if (found == 1 && strcmp(name, "key") == 0) {
+            add_to(keys, value, strlen(value));
+        }
+    }
 }
 
 void rest_series_read(rest_call_t *call, int64_t row)
 {
-    char keys[KEYS] = "";
+    keys_t keys = {.len = 0};
     range_t range = {.from = 0};
     style_t style = {&call->json, rest_param_bool(call, "useStrictDataTypes", false)};
-    if (!rest_param(call, "keys", keys, sizeof keys)) {
-        rest_param(call, "key", keys, sizeof keys);
-    }
+    named_keys(call, &keys);
     bool ranged = rest_param_i64(call, "startTs", &range.from);
     ranged = rest_param_i64(call, "endTs", &range.to) && ranged;
     if (call->replied) {
         return;
     }
-    if (!ranged) {
-        read_latest(call, row, keys, &style);
+    if (!ranged && !keys.full) {
+        read_latest(call, row, keys.text, &style);
         return;
     }
-    if (keys[0] == '\0') {
-        store_latest(call->store, row, NULL, 0, add_key, keys, NULL);
+    if (keys.text[0] == '\0') {
+        store_latest(call->store, row, NULL, 0, add_key, &keys, NULL);
     }
-    if (read_range(call, &range)) {
-        read_points(call, row, keys, &style, &range);
+    if (keys.full) {
+        rest_text(call, 400, "Too many keys: ask for fewer at a time");
+    } else if (read_range(call, &range)) {
+        read_points(call, row, keys.text, &style, &range);
     }
 }
 
@@ -313,7 +349,7 @@ void rest_series_delete(rest_call_t *call, int64_t row)
         }
         return;
     }
-    while (!call->replied && rest_next_key(&at, &key, &len) && count < DELETED_MAX) {
+    while (!call->replied && rest_next_key(&at, &key, &len)) {
         err_t err = ERR_INIT;
         if (!rest_ok(call, store_range_delete(call->store, row, key, len, &erase, &err), "Device",
                      &err)) {
