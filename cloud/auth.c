@@ -25,11 +25,14 @@
 #define REFRESH    "REFRESH_TOKEN"
 #define FIRST_USER "tenant@cradle.test"
 
-/* Failed logins of one account or one address. */
+#define PEER_SIZE 64
+
+/* Failed logins of one address ("peer"), or of one account from one address ("peer account"): a
+   stranger who guesses elsewhere cannot lock the owner of the account out. */
 typedef struct {
-    char who[JWT_TEXT_SIZE];
+    char who[PEER_SIZE + JWT_TEXT_SIZE];
     unsigned count;
-    int64_t last_ms;
+    uint64_t last_ms; /* on the clock that never jumps */
 } failures_t;
 
 struct auth {
@@ -120,29 +123,52 @@ static failures_t *find_failures(auth_t *auth, const char *who, bool make)
     return oldest;
 }
 
-static bool is_damped(auth_t *auth, const char *who, int64_t now_ms)
+static bool is_waiting(auth_t *auth, const char *who, uint64_t now_ms)
 {
     const failures_t *f = find_failures(auth, who, false);
     if (f == NULL || f->count <= FREE_TRIES) {
         return false;
     }
     unsigned steps = f->count - FREE_TRIES - 1;
-    int64_t wait_s = steps > 5 ? WAIT_MAX_S : (int64_t)1 << steps;
+    uint64_t wait_s = steps > 5 ? WAIT_MAX_S : (uint64_t)1 << steps;
     return now_ms < f->last_ms + wait_s * 1000;
 }
 
-static void note_failure(auth_t *auth, const char *who, int64_t now_ms)
+static void pair_name(char out[PEER_SIZE + JWT_TEXT_SIZE], const char *peer, const char *account)
 {
-    failures_t *f = find_failures(auth, who, true);
-    f->count++;
-    f->last_ms = now_ms;
+    snprintf(out, PEER_SIZE + JWT_TEXT_SIZE, "%.*s %s", PEER_SIZE - 2, peer, account);
 }
 
-static void forget_failures(auth_t *auth, const char *who)
+static bool is_damped(auth_t *auth, const char *peer, const char *account)
 {
-    failures_t *f = find_failures(auth, who, false);
-    if (f != NULL) {
-        memset(f, 0, sizeof *f);
+    char pair[PEER_SIZE + JWT_TEXT_SIZE];
+    uint64_t now_ms = clock_monotonic_ms();
+    pair_name(pair, peer, account);
+    return is_waiting(auth, peer, now_ms) || is_waiting(auth, pair, now_ms);
+}
+
+static void note_failure(auth_t *auth, const char *peer, const char *account)
+{
+    char pair[PEER_SIZE + JWT_TEXT_SIZE];
+    const char *const names[] = {peer, pair};
+    pair_name(pair, peer, account);
+    for (size_t i = 0; i < 2; i++) {
+        failures_t *f = find_failures(auth, names[i], true);
+        f->count++;
+        f->last_ms = clock_monotonic_ms();
+    }
+}
+
+static void forget_failures(auth_t *auth, const char *peer, const char *account)
+{
+    char pair[PEER_SIZE + JWT_TEXT_SIZE];
+    const char *const names[] = {peer, pair};
+    pair_name(pair, peer, account);
+    for (size_t i = 0; i < 2; i++) {
+        failures_t *f = find_failures(auth, names[i], false);
+        if (f != NULL) {
+            memset(f, 0, sizeof *f);
+        }
     }
 }
 
@@ -155,7 +181,7 @@ typedef struct {
     char email[STORE_TEXT];
     char first[STORE_TEXT];
     char last[STORE_TEXT];
-    char info[4096];
+    char info[STORE_JSON_MAX + 1]; /* whole: it is saved again with a new password */
     char hash[AUTH_HASH_SIZE];
 } account_t;
 
@@ -271,24 +297,21 @@ static auth_result_t check_token(auth_t *auth, const char *token, size_t len, bo
 auth_result_t auth_login(auth_t *auth, const char *peer, const char *username, const char *password,
                          auth_tokens_t *tokens, err_t *err)
 {
-    int64_t now = clock_wall_ms();
     account_t a = {.found = false};
     if (strlen(username) >= JWT_TEXT_SIZE || strlen(password) > 4 * AUTH_PASSWORD_MAX) {
         return AUTH_BAD;
     }
-    if (is_damped(auth, username, now) || is_damped(auth, peer, now)) {
+    if (is_damped(auth, peer, username)) {
         return AUTH_DAMPED;
     }
     if (store_user_by_email(auth->store, username, note_user, &a, err) == STORE_FAILED) {
         return AUTH_FAILED;
     }
     if (!password_matches(password, a.found ? a.user.password_hash : NULL)) {
-        note_failure(auth, username, now);
-        note_failure(auth, peer, now);
+        note_failure(auth, peer, username);
         return AUTH_BAD;
     }
-    forget_failures(auth, username);
-    forget_failures(auth, peer);
+    forget_failures(auth, peer, username);
     return a.user.enabled ? make_tokens(auth, &a, NULL, tokens) : AUTH_DISABLED;
 }
 
@@ -338,15 +361,14 @@ auth_result_t auth_change_password(auth_t *auth, const auth_caller_t *caller, co
     int64_t now = clock_wall_ms();
     account_t a = {.found = false};
     size_t len = strlen(fresh);
-    if (is_damped(auth, caller->email, now)) {
+    if (is_damped(auth, peer, caller->email)) {
         return AUTH_DAMPED;
     }
     if (store_user_get(auth->store, &caller->user_id, note_user, &a, err) != STORE_OK || !a.found) {
         return AUTH_FAILED;
     }
     if (!password_matches(current, a.user.password_hash)) {
-        note_failure(auth, caller->email, now);
-        note_failure(auth, peer, now);
+        note_failure(auth, peer, caller->email);
         return AUTH_MISMATCH;
     }
     if (len < AUTH_PASSWORD_MIN || len > AUTH_PASSWORD_MAX) {
