@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * channel: hears a device's statement, checks it in the order of ownership/check.h, decides, writes
+ * the record, answers (DESIGN 5.5, 5.6). What has to be done at the cloud afterwards is left in the
+ * journal (journal.h), except first contact, whose stored leaf must be read there.
+ */
+#ifndef CRADLE_STEWARD_CHANNEL_H
+#define CRADLE_STEWARD_CHANNEL_H
+
+#include <openssl/types.h>
+
+#include "base/err.h"
+#include "ownership/check.h"
+#include "pki/ca.h"
+#include "pki/chain.h"
+#include "pki/signer.h"
+#include "statement/carrier.h"
+#include "steward/cloud.h"
+#include "steward/record.h"
+
+typedef struct {
+    const char *site;
+    record_t *record;
+    cloud_t *cloud;
+    const pki_trust_t *trust;    /* product CA and issuing CAs                        */
+    const pki_signer_t *signer;  /* steward key: answers, receipts                    */
+    const pki_issuer_t *renewal; /* signs what is granted                             */
+    const uint8_t *ticket_key;   /* 32 bytes                                          */
+    const char *bundle;          /* compact JWS                                       */
+    int64_t bundle_version;
+    uint32_t days;             /* of granted certificates                           */
+    int64_t (*now)(void *ctx); /* seconds since 1970                                */
+    void (*log)(void *ctx, const char *text);
+    void *ctx;
+} channel_settings_t;
+
+typedef struct channel channel_t;
+bool channel_open(channel_t **channel, const channel_settings_t *settings, err_t *err);
+void channel_close(channel_t *channel);
+
+/* `device`: the originator's id as the cloud's forwarder gave it; NULL by HTTPS. *status is an HTTP
+   status; with 200 `reply` holds *len bytes of carrier JSON. The log gets one line. */
+void channel_ask(channel_t *channel, const char *device, const char *body, size_t body_len,
+                 int *status, char reply[CARRIER_REPLY_MAX + JWS_BUNDLE_MAX], size_t *len);
+
+#endif
