@@ -72,6 +72,7 @@ typedef struct {
                                   no NUL and no control character; is UTF-8                      */
     const char *query;         /* what followed '?', re-encoded: read it with http_query_*       */
     const char *authorization; /* X-Authorization, else Authorization, else ""                   */
+    const char *device_id;     /* X-Device-Id: the originator, from a rule chain; "" when absent */
     const char *content_type;  /* "" when absent                                                 */
     const char *host;          /* the Host header, "" when absent                                */
     const char *peer;          /* the client's address, "127.0.0.1"                              */

@@ -39,6 +39,7 @@ typedef struct {
 } arena_t;
 
 static const char x_authorization[] = "x-authorization:";
+static const char x_device_id[] = "x-device-id:";
 
 /* A header's value, or "". The arena was measured for it. */
 static const char *take_header(struct lws *wsi, enum lws_token_indexes token, arena_t *arena)
@@ -53,21 +54,25 @@ static const char *take_header(struct lws *wsi, enum lws_token_indexes token, ar
     return value;
 }
 
-static const char *take_authorization(struct lws *wsi, arena_t *arena)
+/* The same for one that libwebsockets has no token for; `name` in lower case and with its colon. */
+static const char *take_custom(struct lws *wsi, const char *name, arena_t *arena)
 {
-    const char *name = x_authorization;
-    int n = lws_hdr_custom_length(wsi, name, sizeof(x_authorization) - 1);
-    if (n <= 0) {
-        return take_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, arena);
-    }
-    if (n + 1 > arena->end - arena->at ||
-        lws_hdr_custom_copy(wsi, arena->at, n + 1, name, sizeof(x_authorization) - 1) < 0) {
+    int len = (int)strlen(name);
+    int n = lws_hdr_custom_length(wsi, name, len);
+    if (n <= 0 || n + 1 > arena->end - arena->at ||
+        lws_hdr_custom_copy(wsi, arena->at, n + 1, name, len) < 0) {
         return "";
     }
-    const char *value = arena->at;
-    arena->at[n] = '\0';
+    char *value = arena->at;
+    value[n] = '\0';
     arena->at += n + 1;
     return value;
+}
+
+static const char *take_authorization(struct lws *wsi, arena_t *arena)
+{
+    const char *value = take_custom(wsi, x_authorization, arena);
+    return *value != '\0' ? value : take_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, arena);
 }
 
 /* libwebsockets has decoded the parameters and keeps them apart; one text again, so that nothing
@@ -131,8 +136,11 @@ static size_t measure_head(struct lws *wsi, size_t path_len)
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
         size += (size_t)lws_hdr_total_length(wsi, plain[i]) + 1;
     }
-    int custom = lws_hdr_custom_length(wsi, x_authorization, sizeof(x_authorization) - 1);
-    size += custom > 0 ? (size_t)custom : 0;
+    const char *const customs[] = {x_authorization, x_device_id};
+    for (size_t i = 0; i < sizeof(customs) / sizeof(customs[0]); i++) {
+        int custom = lws_hdr_custom_length(wsi, customs[i], (int)strlen(customs[i]));
+        size += custom > 0 ? (size_t)custom + 1 : 1;
+    }
     return size + 4 * (size_t)lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS);
 }
 
@@ -148,12 +156,13 @@ static bool read_head(struct lws *wsi, http_job_t *job, const char *path, size_t
     arena_t arena = {text, text + size};
     http_request_t *view = &job->view;
     view->path = view->query = view->authorization = view->content_type = view->host = "";
-    view->body = "";
+    view->device_id = view->body = "";
     memcpy(arena.at, path, path_len);
     arena.at[path_len] = '\0';
     view->path = arena.at;
     arena.at += path_len + 1;
     view->authorization = take_authorization(wsi, &arena);
+    view->device_id = take_custom(wsi, x_device_id, &arena);
     view->content_type = take_header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, &arena);
     view->host = take_header(wsi, WSI_TOKEN_HOST, &arena);
     view->peer = arena.at;

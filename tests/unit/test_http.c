@@ -43,10 +43,10 @@ typedef struct {
 static void echo(http_request_t *request)
 {
     char out[4096];
-    int n =
-        snprintf(out, sizeof(out), "%s|%s|%s|%s|%s|%zu|%.20s|%s", http_method_name(request->method),
-                 request->path, request->query, request->authorization, request->content_type,
-                 request->body_len, request->body, request->peer);
+    int n = snprintf(out, sizeof(out), "%s|%s|%s|%s|%s|%zu|%.20s|%s|%s|",
+                     http_method_name(request->method), request->path, request->query,
+                     request->authorization, request->content_type, request->body_len,
+                     request->body, request->peer, request->device_id);
     http_reply(request, 200, "text/plain", out, (size_t)n, "X-Test: yes\r\n");
 }
 
@@ -215,6 +215,10 @@ static void requests_arrive_decoded(void **state)
                "GET|/||Bearer yes|");
     expect_one(rig, "DELETE /d HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
                "DELETE|/d||||2|{}|");
+    expect_one(rig, "GET /id HTTP/1.1\r\nHost: x\r\nX-Device-Id: 1b4e28ba\r\n\r\n",
+               "GET|/id||||0||127.0.0.1|1b4e28ba|");
+    expect_one(rig, "GET /id HTTP/1.1\r\nHost: x\r\nX-Device-Identity: 1\r\n\r\n",
+               "GET|/id||||0||127.0.0.1||");
     expect_one(rig, "GET /ok HTTP/1.1\r\nHost: x\r\n\r\n", "X-Test: yes\r\n");
     rig_free(rig);
 }
