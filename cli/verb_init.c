@@ -15,16 +15,23 @@
 #define EXAMPLE_SSID     "Home"
 #define EXAMPLE_PASSWORD "correct-horse"
 
-/* A simulated network to begin with. The made-up name of our own cloud leads to this machine, a
-   real one to where it really is. */
+/* A simulated network to begin with. The made-up names of our own cloud and steward lead to this
+   machine, real ones to where they really are. */
 static bool write_air(const site_t *site, err_t *err)
 {
-    const char *cloud = strcmp(site->cloud, SITE_CLOUD_HOST) == 0 ? site->cloud : NULL;
+    radio_host_t hosts[2];
+    size_t count = 0;
     char dir[FILE_PATH_MAX];
     char path[FILE_PATH_MAX];
+    if (strcmp(site->cloud, SITE_CLOUD_HOST) == 0) {
+        hosts[count++] = (radio_host_t){SITE_CLOUD_HOST, "127.0.0.1:8883"};
+    }
+    if (strcmp(site->steward, SITE_STEWARD_HOST) == 0) {
+        hosts[count++] = (radio_host_t){SITE_STEWARD_HOST, "127.0.0.1:8443"};
+    }
     return site_path(site, "air", dir, err) && file_make_dirs(dir, 0700, err) &&
            site_path(site, "air/networks.json", path, err) &&
-           radio_write_example(path, EXAMPLE_SSID, EXAMPLE_PASSWORD, cloud, "127.0.0.1:8883", err);
+           radio_write_example(path, EXAMPLE_SSID, EXAMPLE_PASSWORD, hosts, count, err);
 }
 
 static int show(const cli_t *cli, const site_t *site)
@@ -42,6 +49,10 @@ static int show(const cli_t *cli, const site_t *site)
         json_put_string(&w, site->sn_pattern);
         json_key(&w, "cloud");
         json_put_string(&w, site->cloud);
+        if (site->steward[0] != '\0') {
+            json_key(&w, "steward");
+            json_put_string(&w, site->steward);
+        }
         json_end(&w);
         if (!json_writer_done(&w, NULL)) {
             return CLI_FAILED;
@@ -56,13 +67,16 @@ static int show(const cli_t *cli, const site_t *site)
     term_table_row(table, "root that devices check the cloud against", "ca/server-root.crt");
     term_table_row(table, "private keys, mode 0600", "keys/");
     term_table_row(table, "the cloud's certificate", "cloud/server.crt");
+    if (site->steward[0] != '\0') {
+        term_table_row(table, "the steward's certificate and secrets", "steward/");
+    }
     term_table_row(table, "simulated Wi-Fi \"" EXAMPLE_SSID "\", password " EXAMPLE_PASSWORD,
                    "air/networks.json");
     term_table_print(table, stdout);
     term_table_free(table);
-    printf("\nDevices are told to connect to %s.\n"
+    printf("\nDevices are told to connect to %s%s%s.\n"
            "Next: cradle factory run --count 3\n",
-           site->cloud);
+           site->cloud, site->steward[0] == '\0' ? "" : ", and to ask the steward ", site->steward);
     return CLI_DONE;
 }
 
@@ -81,6 +95,7 @@ static int run(const cli_t *cli, int argc, char **argv)
         {"model", 0, OPTION_TEXT, &request.model, "TEXT", "the product's model"},
         {"hw", 0, OPTION_TEXT, &request.hw, "TEXT", "its hardware revision"},
         {"cloud", 0, OPTION_TEXT, &request.cloud, "HOST:PORT", "what devices connect to"},
+        {"steward", 0, OPTION_TEXT, &request.steward, "HOST:PORT", "whom devices ask"},
         {"server-name", 0, OPTION_LIST, &names, "HOST", "one more name of the cloud"},
         {"key", 0, OPTION_TEXT, &key, "TYPE", "p256 or rsa2048"},
         {"days", 0, OPTION_UINT, &days, "N", "validity of device certificates"},
@@ -125,6 +140,8 @@ const cli_verb_t cli_verb_init = {
         "  --model TEXT         the product's model\n"
         "  --hw TEXT            its hardware revision\n"
         "  --cloud HOST:PORT    what devices connect to (default cloud.cradle.test:8883)\n"
+        "  --steward HOST:PORT  devices ask this steward whose they are, before they stream\n"
+        "                       (the demo's is steward.cradle.test:8443; default: no steward)\n"
         "  --server-name HOST   one more name or address in the cloud's certificate; repeatable\n"
         "  --key p256|rsa2048   type of all keys (default p256)\n"
         "  --days N             validity of device certificates (default 1095)\n"
@@ -133,5 +150,6 @@ const cli_verb_t cli_verb_init = {
         "Refuses a directory that holds a site already. Killed half-way, it can be repeated.\n\n"
         "examples:\n"
         "  cradle -C acme init --name \"Acme GmbH\" --sn-pattern 'AC-%06d'\n"
-        "  cradle init --cloud tb.example.org:8883      for a ThingsBoard of your own\n",
+        "  cradle init --cloud tb.example.org:8883      for a ThingsBoard of your own\n"
+        "  cradle init --steward steward.cradle.test:8443\n",
 };

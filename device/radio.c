@@ -227,7 +227,7 @@ bool radio_resolve(const char *path, const char *ssid, const char *host_port,
 }
 
 bool radio_write_example(const char *path, const char *ssid, const char *password,
-                         const char *cloud, const char *address, err_t *err)
+                         const radio_host_t *hosts, size_t count, err_t *err)
 {
     char text[1024];
     json_writer_t w;
@@ -241,13 +241,13 @@ bool radio_write_example(const char *path, const char *ssid, const char *passwor
     json_put_string(&w, ssid);
     json_key(&w, "password");
     json_put_string(&w, password);
-    if (cloud != NULL) {
-        json_key(&w, "hosts");
-        json_object(&w);
-        json_key(&w, cloud);
-        json_put_string(&w, address);
-        json_end(&w);
+    json_key(&w, "hosts");
+    json_object(&w);
+    for (size_t i = 0; i < count; i++) {
+        json_key(&w, hosts[i].host);
+        json_put_string(&w, hosts[i].address);
     }
+    json_end(&w);
     json_end(&w);
     json_end(&w);
     json_end(&w);

@@ -44,10 +44,15 @@ uint16_t radio_join(const char *path, const char *ssid, const char *password,
 bool radio_resolve(const char *path, const char *ssid, const char *host_port,
                    char out[SITE_HOST_SIZE], err_t *err);
 
-/* Writes an air to begin with: one network, on which `cloud` ("host:port") leads to `address`
-   (NULL: the system's resolver is asked for every name). An existing file is left alone
-   (ERR_PRECONDITION). */
+/* "host:port" leads to `address` in a network. */
+typedef struct {
+    const char *host;
+    const char *address;
+} radio_host_t;
+
+/* Writes an air to begin with: one network with those hosts (for every other name the system's
+   resolver is asked). An existing file is left alone (ERR_PRECONDITION). */
 bool radio_write_example(const char *path, const char *ssid, const char *password,
-                         const char *cloud, const char *address, err_t *err);
+                         const radio_host_t *hosts, size_t count, err_t *err);
 
 #endif

@@ -21,15 +21,23 @@
 #include "site/internal.h"
 #include "site/site.h"
 
-#define MARKER ".cradle-init"
+#define MARKER  ".cradle-init"
+#define STEWARD "steward"
 
 static const struct {
     const char *name;
     mode_t mode;
 } dirs[] = {
-    {"ca", 0755},      {"keys", 0700}, {"cloud", 0700}, {"factory", 0700},
-    {"devices", 0700}, {"air", 0755},  {"run", 0755},   {"factory/units", 0700},
+    {"ca", 0755},  {"keys", 0700}, {"cloud", 0700},         {"factory", 0700}, {"devices", 0700},
+    {"air", 0755}, {"run", 0755},  {"factory/units", 0700}, {STEWARD, 0700},
 };
+
+/* The steward's directory is cleared away like all others, but made only for a site that has one.
+ */
+static bool wanted(const site_t *site, const char *name)
+{
+    return site->steward[0] != '\0' || strcmp(name, STEWARD) != 0;
+}
 
 static bool copy_text(char *out, size_t cap, const char *text, const char *otherwise,
                       const char *what, err_t *err)
@@ -174,7 +182,7 @@ static bool clear_and_make_dirs(const site_t *site, err_t *err)
         if (!site_path(site, dirs[i].name, path, err)) {
             return false;
         }
-        if (mkdir(path, dirs[i].mode) != 0) {
+        if (wanted(site, dirs[i].name) && mkdir(path, dirs[i].mode) != 0) {
             return err_errno(err, "cannot make the directory %s", path);
         }
     }
@@ -207,6 +215,7 @@ bool site_create(const site_create_t *request, site_t *site, err_t *err)
     bool ok = refuse_existing(site, err);
     if (ok) {
         ok = clear_and_make_dirs(site, err) && site_make_pki(site, request, err) &&
+             (!wanted(site, STEWARD) || site_make_steward(site, request->now, err)) &&
              site_path(site, SITE_SETTINGS, path, err) &&
              file_write_new(path, json, len, 0644, err);
         if (!ok) {

@@ -17,7 +17,10 @@ bool site_text_valid(const char *text, size_t max);
 /* The text of cradle.json. */
 bool site_write_settings(const site_t *site, char *out, size_t cap, size_t *len);
 
-/* All CAs, keys and the server's certificate of a new site, into directories that exist. */
+/* All CAs, keys and the servers' certificates of a new site, into directories that exist. */
 bool site_make_pki(const site_t *site, const site_create_t *request, err_t *err);
+
+/* The steward's shared secrets and its first bundle, after the keys are there. */
+bool site_make_steward(const site_t *site, int64_t now, err_t *err);
 
 #endif

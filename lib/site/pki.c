@@ -3,7 +3,8 @@
  * pki: the CAs and keys of a new site.
  *
  *     root -> product (path length 1) -> line, renewal (0)          devices
- *     server-root (1) -> server-issuing (0) -> cloud/server.crt     servers
+ *     server-root (1) -> server-issuing (0) -> cloud/server.crt,    servers
+ *                                              steward/server.crt
  *
  * The product CA's certificate is what a ThingsBoard profile knows, so it lives long; the CAs below
  * it may roll. Servers have a root of their own: under a shared one a device's v1 leaf, which
@@ -114,42 +115,60 @@ static bool add_name(const char *names[PKI_SERVER_NAMES_MAX], size_t *count, con
     return true;
 }
 
-static bool make_server_cert(const site_t *site, const site_create_t *request, made_t *made,
-                             EVP_PKEY *key, X509 **cert, err_t *err)
+/* A server of the site: which address devices know it by, what else it is called. */
+typedef struct {
+    const char *address;
+    const char *const *names;
+    size_t name_count;
+    const char *key_file;
+    const char *cert_file;
+} server_t;
+
+static bool make_server_cert(const server_t *server, int64_t now, made_t *made, EVP_PKEY *key,
+                             X509 **cert, err_t *err)
 {
     const char *names[PKI_SERVER_NAMES_MAX];
     size_t count = 0;
     char host[SITE_HOST_SIZE];
-    host_of(site->cloud, host);
+    host_of(server->address, host);
     bool ok = add_name(names, &count, host, err) && add_name(names, &count, "localhost", err) &&
               add_name(names, &count, "127.0.0.1", err) && add_name(names, &count, "::1", err);
-    for (size_t i = 0; ok && i < request->server_name_count; i++) {
-        ok = add_name(names, &count, request->server_names[i], err);
+    for (size_t i = 0; ok && i < server->name_count; i++) {
+        ok = add_name(names, &count, server->names[i], err);
     }
-    pki_server_request_t wanted = {names, count, key, request->now, SERVER_DAYS};
+    pki_server_request_t wanted = {names, count, key, now, SERVER_DAYS};
     pki_issuer_t by = {made->cert[SERVER_ISSUING], made->signer[SERVER_ISSUING]};
     return ok && pki_issue_server(&wanted, &by, cert, err);
 }
 
-/* cloud/server.key, and cloud/server.crt with the CA that signed it: what a TLS server sends. */
-static bool make_server(const site_t *site, const site_create_t *request, made_t *made, err_t *err)
+/* A key, and the certificate with the CA that signed it: what a TLS server sends. */
+static bool make_server(const site_t *site, const server_t *server, int64_t now, made_t *made,
+                        err_t *err)
 {
     EVP_PKEY *key = NULL;
     X509 *cert = NULL;
     char *pem = NULL;
     size_t len;
     char path[FILE_PATH_MAX];
-    bool ok = site_path(site, "cloud/server.key", path, err) &&
+    bool ok = site_path(site, server->key_file, path, err) &&
               pki_key_generate(site->key_type, &key, err) && pki_key_save(key, path, err) &&
-              make_server_cert(site, request, made, key, &cert, err);
+              make_server_cert(server, now, made, key, &cert, err);
     pki_chain_t chain = {{cert, made->cert[SERVER_ISSUING]}, 2};
     ok = ok && pki_chain_to_pem(&chain, &pem, &len, err) &&
-         site_path(site, "cloud/server.crt", path, err) &&
-         file_write_new(path, pem, len, 0644, err);
+         site_path(site, server->cert_file, path, err) && file_write_new(path, pem, len, 0644, err);
     free(pem);
     pki_cert_free(cert);
     pki_key_free(key);
     return ok;
+}
+
+static bool make_servers(const site_t *site, const site_create_t *request, made_t *made, err_t *err)
+{
+    const server_t cloud = {site->cloud, request->server_names, request->server_name_count,
+                            "cloud/server.key", "cloud/server.crt"};
+    const server_t steward = {site->steward, NULL, 0, "steward/server.key", "steward/server.crt"};
+    return make_server(site, &cloud, request->now, made, err) &&
+           (site->steward[0] == '\0' || make_server(site, &steward, request->now, made, err));
 }
 
 bool site_make_pki(const site_t *site, const site_create_t *request, err_t *err)
@@ -162,7 +181,7 @@ bool site_make_pki(const site_t *site, const site_create_t *request, err_t *err)
     for (size_t i = 0; ok && i < sizeof bare_keys / sizeof bare_keys[0]; i++) {
         ok = make_bare_key(site, bare_keys[i], err);
     }
-    ok = ok && make_server(site, request, &made, err);
+    ok = ok && make_servers(site, request, &made, err);
     for (int i = 0; i < CAS; i++) {
         pki_signer_close(made.signer[i]);
         pki_cert_free(made.cert[i]);

@@ -6,11 +6,19 @@
  *     cradle.json                     settings; its presence makes the directory a site
  *     ca/NAME.crt                     root, product, line, renewal, server-root, server-issuing
  *     keys/NAME.key (0600), NAME.pub  the same, and firmware, anchor, steward, bench (with .pub)
- *     cloud/                          server.crt (leaf + server-issuing), server.key, the cloud's
- * store factory/                        custody.db, base.bin, units/SN/{identity.bin,chip.json}
+ *     cloud/                          server.crt (leaf + server-issuing), server.key, cloud.db
+ *     factory/                        custody.db, base.bin, units/SN/{identity.bin,chip.json}
  *     devices/SN/                     what a simulated unit wrote
  *     air/                            the simulated radio
  *     run/                            who runs, where it listens; locks
+ *     steward/                        only of a site with a steward (cradle.json has "steward"):
+ *         server.crt, server.key      as the cloud's
+ *         forward.key                 what the rule chain or the cloud's forwarder shows; 0600
+ *         ticket.key                  HS256 key of tickets; 0600
+ *         bundle.jws                  which keys devices believe (site/bundle.h)
+ *         steward.db                  the steward's record, which it makes itself
+ *
+ * forward.key and ticket.key are 64 lower-case hex digits and a line end.
  *
  * All functions may block on the disk. A site_t is plain data, owns nothing and needs no closing.
  */
@@ -35,6 +43,10 @@
 #define SITE_JSON_MAX   16384
 #define SITE_RUN_MAX    4096
 #define SITE_CLOUD_HOST "cloud.cradle.test:8883"
+/* Nobody has it unless asked for: `cradle init --steward steward.cradle.test:8443`. */
+#define SITE_STEWARD_HOST "steward.cradle.test:8443"
+#define SITE_FORWARD_KEY  "steward/forward.key"
+#define SITE_TICKET_KEY   "steward/ticket.key"
 
 /* What cradle.json says. Every text is NUL terminated. */
 typedef struct {
