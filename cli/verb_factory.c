@@ -153,6 +153,16 @@ static int show_json(const factory_detail_t *detail)
     json_put_string(&w, detail->identity.model);
     json_key(&w, "cloud");
     json_put_string(&w, detail->identity.cloud);
+    if (detail->identity.steward[0] != '\0') {
+        json_key(&w, "steward");
+        json_put_string(&w, detail->identity.steward);
+    }
+    json_key(&w, "ask");
+    json_put_bool(&w, detail->identity.ask);
+    if (detail->bundle_version > 0) {
+        json_key(&w, "bundle");
+        json_put_i64(&w, detail->bundle_version);
+    }
     if (detail->identity.pop[0] != '\0') {
         json_key(&w, "pop");
         json_put_string(&w, detail->identity.pop);
@@ -181,6 +191,13 @@ static void show_table(const factory_detail_t *detail)
     if (detail->has_json) {
         term_table_row(table, "model", identity->model);
         term_table_row(table, "cloud", identity->cloud);
+        if (identity->steward[0] != '\0') {
+            char version[24];
+            snprintf(version, sizeof version, "%" PRId64, detail->bundle_version);
+            term_table_row(table, "steward", identity->steward);
+            term_table_row(table, "asks it before it streams", identity->ask ? "yes" : "no");
+            term_table_row(table, "bundle of keys, version", version);
+        }
         if (identity->pop[0] != '\0') {
             term_table_row(table, "proof of possession", identity->pop);
         }
@@ -230,6 +247,29 @@ static int export(const cli_t *cli, int argc, char **argv)
     }
     if (!cli->json) {
         printf("%s holds the flash of %s, its private key too: mode 0600.\n", path, argv[0]);
+    }
+    return CLI_DONE;
+}
+
+static int pack(const cli_t *cli, int argc, char **argv)
+{
+    site_t site;
+    const char *path = NULL;
+    uint64_t count;
+    err_t err = ERR_INIT;
+    const option_t options[] = {
+        {"out", 'o', OPTION_TEXT, &path, "FILE", "where the list goes"},
+        {0},
+    };
+    if (!options_parse(options, &argc, argv, 0, 0, &err) || !site_open(&site, cli->site, &err) ||
+        !factory_pack(&site, path, &count, &err)) {
+        return cli_fail(&err);
+    }
+    if (cli->json) {
+        printf("{\"units\":%" PRIu64 "}\n", count);
+    } else {
+        printf("%s lists %" PRIu64 " unit%s.\n", path == NULL ? FACTORY_PACK : path, count,
+               count == 1 ? "" : "s");
     }
     return CLI_DONE;
 }
@@ -290,6 +330,15 @@ static const cli_verb_t VERBS[] = {
      .run = export,
      .help = "The file is made with mode 0600: it holds the unit's private key.\n\n"
              "example:\n  cradle factory export SN-000001 -o unit.bin\n"},
+    {.name = "pack",
+     .summary = "the pack list: what the steward must know of all units",
+     .usage = "cradle factory pack [--out FILE]",
+     .run = pack,
+     .help = "  -o, --out FILE   where it goes (default factory/pack.json of the site)\n\n"
+             "JSON: serial number, certificate and advertised name of each unit, nothing secret.\n"
+             "Every unit's image is read and compared with custody; the file is replaced in one\n"
+             "step.\n\n"
+             "example:\n  cradle factory pack --out shipment.json\n"},
     {.name = "adopt",
      .summary = "make a unit of a key and certificates from elsewhere",
      .usage = "cradle factory adopt --key FILE --cert FILE --chain FILE [--foreign]",

@@ -16,6 +16,9 @@
  * within a site, and two sites rarely meet. An adopted unit has 06 and 40 bits of a hash of its SN,
  * chosen so that no other adopted unit has them.
  *
+ * A site with a steward: its units have "steward" and "ask":true in device.json, and the site's
+ * bundle as /bundle.jws. It is verified when a run begins, and again in each image.
+ *
  * Everything blocks (disk, key generation). CA keys are read from the site and wiped at the end.
  */
 #ifndef CRADLE_FACTORY_FACTORY_H
@@ -37,6 +40,7 @@
 #define FACTORY_IDENTITY_SIZE 0x9000
 /* The chain of writers in custody. */
 #define FACTORY_WRITER "line"
+#define FACTORY_PACK   "factory/pack.json"
 
 /* What custody and the lists say of a unit. */
 typedef struct {
@@ -100,11 +104,20 @@ typedef struct {
     factory_unit_t unit;
     site_identity_t identity; /* site_identity_default when has_json is false */
     bool has_json;            /* false for an adopted one */
+    int64_t bundle_version;   /* of /bundle.jws; 0: none  */
 } factory_detail_t;
 
 /* ERR_PRECONDITION: no such unit; ERR_INPUT: its image is not what custody recorded. The proof of
    possession in it belongs on a label: wipe it where it is not needed. */
 bool factory_show(const site_t *site, const char *sn, factory_detail_t *detail, err_t *err);
+
+/* Writes the pack list for the steward, all units in the order of factory_each:
+       {"v":1,"site":"<id>","units":[{"sn":"..","leaf":"<base64 of the DER>",
+        "service":"ESP-PROV-A1B2","code_hash":null}]}
+   Each image is read and checked as factory_show does it; one that fails ends it with that error.
+   `path` NULL: factory/pack.json of the site. The file is replaced in one step, so that it is never
+   half there. *count (may be NULL): units in it. */
+bool factory_pack(const site_t *site, const char *path, uint64_t *count, err_t *err);
 
 /* "ESP-PROV-A1B2" of a MAC text; false when it is none. */
 bool factory_service_name(const char *mac, char out[FACTORY_SERVICE_SIZE]);

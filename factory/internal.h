@@ -8,11 +8,12 @@
 #include "pki/cert.h"
 #include "pki/chain.h"
 #include "pki/signer.h"
+#include "site/bundle.h"
 
 /* A lock that is held while numbers are taken, by whoever takes them. */
 #define FACTORY_ALLOT "factory-allot"
 
-/* The four files of an identity; the texts are heap memory. */
+/* The files of an identity; the texts are heap memory. */
 typedef struct {
     char *key; /* PKCS#8 PEM */
     size_t key_len;
@@ -22,6 +23,8 @@ typedef struct {
     size_t chain_len;
     char *json; /* NULL: none */
     size_t json_len;
+    char *bundle; /* NULL: none */
+    size_t bundle_len;
 } factory_files_t;
 
 void factory_files_free(factory_files_t *files); /* wipes */
@@ -35,7 +38,20 @@ typedef struct {
     pki_chain_t ca_chain;
     char *server; /* server_chain.pem; it was parsed once */
     size_t server_len;
+    char bundle[JWS_BUNDLE_MAX + 1]; /* it was verified once; "" for a site without a steward */
+    size_t bundle_len;
+    int64_t bundle_version;
 } factory_known_t;
+
+/* What is in an image that was read: freed by factory_content_free, which wipes too. */
+typedef struct {
+    pki_chain_t chain;
+    site_identity_t identity; /* site_identity_default without has_json */
+    bool has_json;
+    int64_t bundle_version; /* 0: it has none */
+} factory_content_t;
+
+void factory_content_free(factory_content_t *content);
 
 /* The CAs that may have signed a device: product, line, renewal. */
 bool factory_trust(const site_t *site, pki_chain_t *issuing, pki_trust_t **trust, err_t *err);
@@ -50,10 +66,15 @@ bool factory_unit_write(const site_t *site, const factory_files_t *files,
 
 bool factory_units_sync(const site_t *site, err_t *err);
 
-/* What identity.bin holds, parsed: key and certificate belong together and are about unit->sn. The
-   chain is freed by the caller when it succeeded. Sets the hashes and not_after of *unit. */
+/* What identity.bin holds, parsed: key and certificate belong together and are about unit->sn; a
+   bundle is signed by the anchor key of device.json. Sets the hashes and not_after of *unit.
+   `content` is freed by the caller when it succeeded. */
 bool factory_unit_read(const site_t *site, const factory_known_t *known, factory_unit_t *unit,
-                       pki_chain_t *chain, site_identity_t *identity, bool *has_json, err_t *err);
+                       factory_content_t *content, err_t *err);
+
+/* The same, and the image is the one that custody recorded as *unit. */
+bool factory_unit_verify(const site_t *site, const factory_unit_t *unit, factory_content_t *content,
+                         err_t *err);
 
 /* Removes what a run left of an SN that is void. */
 bool factory_unit_remove(const site_t *site, const char *sn, err_t *err);

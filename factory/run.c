@@ -52,6 +52,7 @@ static bool fill_identity(line_t *line, err_t *err)
     snprintf(id->site, sizeof id->site, "%s", site->id);
     snprintf(id->cloud, sizeof id->cloud, "%s", site->cloud);
     snprintf(id->steward, sizeof id->steward, "%s", site->steward);
+    id->ask = site->steward[0] != '\0';
     return load_public(site, "firmware", id->firmware_key, &id->firmware_key_len, err) &&
            load_public(site, "anchor", id->anchor_key, &id->anchor_key_len, err);
 }
@@ -70,7 +71,9 @@ static bool fill_known(line_t *line, err_t *err)
               pki_chain_parse(known->server, known->server_len, &server, err);
     pki_chain_free(&issuing);
     pki_chain_free(&server);
-    return ok;
+    return ok && (line->site->steward[0] == '\0' ||
+                  site_bundle_load(line->site, known->bundle, &known->bundle_len,
+                                   &known->bundle_version, err));
 }
 
 static bool open_line(line_t *line, const site_t *site, err_t *err)
@@ -204,15 +207,20 @@ static bool make_json(const line_t *line, factory_files_t *files, err_t *err)
     return ok;
 }
 
-static bool copy_server_chain(const line_t *line, factory_files_t *files, err_t *err)
+static bool copy_known(const line_t *line, factory_files_t *files, err_t *err)
 {
     const factory_known_t *known = &line->known;
     files->chain = malloc(known->server_len);
-    if (files->chain == NULL) {
-        return err_set(err, ERR_SYSTEM, "out of memory for the server's chain");
+    files->bundle = known->bundle_len > 0 ? malloc(known->bundle_len) : NULL;
+    if (files->chain == NULL || (known->bundle_len > 0 && files->bundle == NULL)) {
+        return err_set(err, ERR_SYSTEM, "out of memory for what all units share");
     }
     memcpy(files->chain, known->server, known->server_len);
     files->chain_len = known->server_len;
+    if (files->bundle != NULL) {
+        memcpy(files->bundle, known->bundle, known->bundle_len);
+        files->bundle_len = known->bundle_len;
+    }
     return true;
 }
 
@@ -225,7 +233,7 @@ static bool make_unit(const line_t *line, uint64_t number, factory_unit_t *unit,
     unit->made_ms = now_ms;
     bool ok = make_mac(line->site, number, unit->mac, err) && make_key(line, &files, &key, err) &&
               make_cert(line, unit->sn, key, now, &files, err) && make_json(line, &files, err) &&
-              copy_server_chain(line, &files, err) &&
+              copy_known(line, &files, err) &&
               factory_unit_write(line->site, &files, &line->known, line->trust, now, unit, err);
     pki_key_free(key);
     if (files.key != NULL) {

@@ -9,25 +9,16 @@
 
 bool factory_show(const site_t *site, const char *sn, factory_detail_t *detail, err_t *err)
 {
-    pki_chain_t chain = PKI_CHAIN_INIT;
-    factory_unit_t *unit = &detail->unit;
+    factory_content_t content;
     memset(detail, 0, sizeof *detail);
-    if (!factory_record_find(site, sn, unit, err)) {
+    if (!factory_record_find(site, sn, &detail->unit, err) ||
+        !factory_unit_verify(site, &detail->unit, &content, err)) {
         return false;
     }
-    factory_unit_t found = *unit;
-    if (!factory_unit_read(site, NULL, &found, &chain, &detail->identity, &detail->has_json, err)) {
-        return false;
-    }
-    pki_chain_free(&chain);
-    if (strcmp(found.identity_sha256, unit->identity_sha256) != 0 ||
-        strcmp(found.leaf_sha256, unit->leaf_sha256) != 0) {
-        bytes_wipe(&detail->identity, sizeof detail->identity);
-        return err_set(err, ERR_INPUT,
-                       "the identity image of %s is not the one that custody "
-                       "recorded: it was changed after it was made",
-                       sn);
-    }
+    detail->identity = content.identity;
+    detail->has_json = content.has_json;
+    detail->bundle_version = content.bundle_version;
+    factory_content_free(&content);
     return true;
 }
 

@@ -28,7 +28,14 @@ void factory_files_free(factory_files_t *files)
     free_text(files->cert, files->cert_len);
     free_text(files->chain, files->chain_len);
     free_text(files->json, files->json_len);
+    free(files->bundle);
     memset(files, 0, sizeof *files);
+}
+
+void factory_content_free(factory_content_t *content)
+{
+    pki_chain_free(&content->chain);
+    bytes_wipe(&content->identity, sizeof content->identity);
 }
 
 bool factory_trust(const site_t *site, pki_chain_t *issuing, pki_trust_t **trust, err_t *err)
@@ -59,8 +66,11 @@ bool factory_trust(const site_t *site, pki_chain_t *issuing, pki_trust_t **trust
 static bool build_image(const factory_files_t *files, uint8_t *image, err_t *err)
 {
     const spiffs_config_t config = spiffs_config_default(FACTORY_IDENTITY_SIZE);
-    spiffs_file_t list[4]; /* sorted by path, so that equal files give equal bytes */
+    spiffs_file_t list[5]; /* sorted by path, so that equal files give equal bytes */
     size_t count = 0;
+    if (files->bundle != NULL) {
+        list[count++] = (spiffs_file_t){SITE_IDENTITY_BUNDLE, files->bundle, files->bundle_len};
+    }
     list[count++] = (spiffs_file_t){SITE_IDENTITY_CERT, files->cert, files->cert_len};
     if (files->json != NULL) {
         list[count++] = (spiffs_file_t){SITE_IDENTITY_JSON, files->json, files->json_len};
@@ -121,13 +131,30 @@ static bool write_files(const site_t *site, const factory_unit_t *unit, const ui
            write_file(path, chip, (size_t)n, 0644, err);
 }
 
+/* What was read is what was written, and the cloud would let it in. */
+static bool check_content(const factory_files_t *files, const factory_content_t *content,
+                          const pki_trust_t *trust, int64_t now, const factory_unit_t *unit,
+                          err_t *err)
+{
+    const pki_chain_policy_t policy = {.now = now};
+    pki_chain_verdict_t verdict;
+    if (trust != NULL && pki_chain_check(trust, content->chain.cert, content->chain.count, &policy,
+                                         &verdict) != PKI_CHAIN_OK) {
+        return err_set(err, ERR_INPUT, "%s would not be let in by the cloud: %s", unit->sn,
+                       verdict.text);
+    }
+    if (content->has_json != (files->json != NULL) ||
+        (content->bundle_version > 0) != (files->bundle != NULL)) {
+        return err_set(err, ERR_INPUT, "the image of %s was not read back as written", unit->sn);
+    }
+    return true;
+}
+
 bool factory_unit_write(const site_t *site, const factory_files_t *files,
                         const factory_known_t *known, const pki_trust_t *trust, int64_t now,
                         factory_unit_t *unit, err_t *err)
 {
-    pki_chain_t chain = PKI_CHAIN_INIT;
-    site_identity_t identity;
-    bool has_json;
+    factory_content_t content;
     uint8_t *image = malloc(FACTORY_IDENTITY_SIZE);
     if (image == NULL) {
         return err_set(err, ERR_SYSTEM, "out of memory for an identity image");
@@ -136,22 +163,11 @@ bool factory_unit_write(const site_t *site, const factory_files_t *files,
               write_files(site, unit, image, err);
     bytes_wipe(image, FACTORY_IDENTITY_SIZE);
     free(image);
-    if (!ok || !factory_unit_read(site, known, unit, &chain, &identity, &has_json, err)) {
+    if (!ok || !factory_unit_read(site, known, unit, &content, err)) {
         return false;
     }
-    if (trust != NULL) {
-        const pki_chain_policy_t policy = {.now = now};
-        pki_chain_verdict_t verdict;
-        if (pki_chain_check(trust, chain.cert, chain.count, &policy, &verdict) != PKI_CHAIN_OK) {
-            ok = err_set(err, ERR_INPUT, "%s would not be let in by the cloud: %s", unit->sn,
-                         verdict.text);
-        }
-    }
-    if (has_json != (files->json != NULL)) {
-        ok = err_set(err, ERR_INPUT, "the image of %s was not read back as written", unit->sn);
-    }
-    bytes_wipe(&identity, sizeof identity);
-    pki_chain_free(&chain);
+    ok = check_content(files, &content, trust, now, unit, err);
+    factory_content_free(&content);
     return ok;
 }
 
@@ -194,21 +210,61 @@ static bool check_server(const spiffs_t *fs, const factory_known_t *known, err_t
     return ok;
 }
 
-static bool read_json(const spiffs_t *fs, site_identity_t *identity, bool *has_json, err_t *err)
+static bool read_json(const spiffs_t *fs, factory_content_t *content, err_t *err)
 {
     spiffs_entry_t entry;
     char *text;
     size_t len;
-    site_identity_default(identity);
-    *has_json = spiffs_find(fs, SITE_IDENTITY_JSON, &entry, NULL);
-    if (!*has_json) {
+    site_identity_default(&content->identity);
+    content->has_json = spiffs_find(fs, SITE_IDENTITY_JSON, &entry, NULL);
+    if (!content->has_json) {
         return true;
     }
     if (!spiffs_read(fs, &entry, SITE_IDENTITY_JSON_MAX, &text, &len, err)) {
         return false;
     }
-    bool ok = site_identity_parse(text, len, identity, err);
+    bool ok = site_identity_parse(text, len, &content->identity, err);
     free_text(text, len);
+    return ok;
+}
+
+/* As the device will do it: with the anchor key of its own device.json. */
+static bool check_bundle(const char *text, size_t len, factory_content_t *content, err_t *err)
+{
+    const site_identity_t *id = &content->identity;
+    EVP_PKEY *anchor = NULL;
+    if (id->anchor_key_len == 0) {
+        return err_set(err, ERR_INPUT, "there is no anchor key to check it with");
+    }
+    bool ok = pki_key_public_from_der(id->anchor_key, id->anchor_key_len, &anchor, err) &&
+              site_bundle_check(text, len, anchor, id->site, &content->bundle_version, err);
+    pki_key_free(anchor);
+    return ok;
+}
+
+/* After device.json. A unit that asks a steward and believes nobody could never stream. */
+static bool read_bundle(const spiffs_t *fs, const factory_known_t *known,
+                        factory_content_t *content, err_t *err)
+{
+    spiffs_entry_t entry;
+    char *text;
+    size_t len;
+    content->bundle_version = 0;
+    if (!spiffs_find(fs, SITE_IDENTITY_BUNDLE, &entry, NULL)) {
+        return !content->identity.ask ||
+               err_set(err, ERR_INPUT, "it asks a steward, but %s is missing",
+                       SITE_IDENTITY_BUNDLE);
+    }
+    if (!spiffs_read(fs, &entry, JWS_BUNDLE_MAX, &text, &len, err)) {
+        return false;
+    }
+    bool ok = true;
+    if (known != NULL && len == known->bundle_len && memcmp(text, known->bundle, len) == 0) {
+        content->bundle_version = known->bundle_version;
+    } else {
+        ok = check_bundle(text, len, content, err) || err_add(err, "%s", SITE_IDENTITY_BUNDLE);
+    }
+    free(text);
     return ok;
 }
 
@@ -241,8 +297,7 @@ static bool check_key(const spiffs_t *fs, X509 *leaf, factory_unit_t *unit, err_
 }
 
 static bool read_image(const char *image, size_t len, const factory_known_t *known,
-                       factory_unit_t *unit, pki_chain_t *chain, site_identity_t *identity,
-                       bool *has_json, err_t *err)
+                       factory_unit_t *unit, factory_content_t *content, err_t *err)
 {
     const spiffs_config_t config = spiffs_config_default(FACTORY_IDENTITY_SIZE);
     spiffs_t fs;
@@ -252,18 +307,19 @@ static bool read_image(const char *image, size_t len, const factory_known_t *kno
         return false;
     }
     bytes_to_hex(hash, sizeof hash, unit->identity_sha256, sizeof unit->identity_sha256);
-    if (!read_chain(&fs, known, chain, err)) {
+    if (!read_chain(&fs, known, &content->chain, err)) {
         return false;
     }
-    if (!check_key(&fs, chain->cert[0], unit, err) || !read_json(&fs, identity, has_json, err)) {
-        pki_chain_free(chain);
+    if (!check_key(&fs, content->chain.cert[0], unit, err) || !read_json(&fs, content, err) ||
+        !read_bundle(&fs, known, content, err)) {
+        factory_content_free(content);
         return false;
     }
     return true;
 }
 
 bool factory_unit_read(const site_t *site, const factory_known_t *known, factory_unit_t *unit,
-                       pki_chain_t *chain, site_identity_t *identity, bool *has_json, err_t *err)
+                       factory_content_t *content, err_t *err)
 {
     char path[FILE_PATH_MAX];
     char *image;
@@ -272,10 +328,27 @@ bool factory_unit_read(const site_t *site, const factory_known_t *known, factory
         !file_read(path, FACTORY_IDENTITY_SIZE, &image, &len, err)) {
         return false;
     }
-    bool ok = read_image(image, len, known, unit, chain, identity, has_json, err) ||
-              err_add(err, "%s", path);
+    bool ok = read_image(image, len, known, unit, content, err) || err_add(err, "%s", path);
     free_text(image, len);
     return ok;
+}
+
+bool factory_unit_verify(const site_t *site, const factory_unit_t *unit, factory_content_t *content,
+                         err_t *err)
+{
+    factory_unit_t found = *unit;
+    if (!factory_unit_read(site, NULL, &found, content, err)) {
+        return false;
+    }
+    if (strcmp(found.identity_sha256, unit->identity_sha256) != 0 ||
+        strcmp(found.leaf_sha256, unit->leaf_sha256) != 0) {
+        factory_content_free(content);
+        return err_set(err, ERR_INPUT,
+                       "the identity image of %s is not the one that custody "
+                       "recorded: it was changed after it was made",
+                       unit->sn);
+    }
+    return true;
 }
 
 bool factory_unit_remove(const site_t *site, const char *sn, err_t *err)

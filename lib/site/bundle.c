@@ -120,15 +120,15 @@ static bool verify(const jws_t *jws, EVP_PKEY *anchor)
            pki_verify(anchor, jws->text, jws->signing_len, der, jws_es256_to_der(raw, der));
 }
 
-static bool check(const site_t *site, EVP_PKEY *anchor, const char *text, size_t len,
-                  int64_t *version, err_t *err)
+bool site_bundle_check(const char *text, size_t len, EVP_PKEY *anchor, const char *site_id,
+                       int64_t *version, err_t *err)
 {
     jws_t jws;
     bundle_t bundle;
     uint8_t scratch[JWS_BUNDLE_MAX];
     jws_result_t result = jws_open(JWS_BUNDLE, text, len, &jws);
     if (result == JWS_OK && !verify(&jws, anchor)) {
-        return err_set(err, ERR_INPUT, "it is not signed by keys/anchor.key");
+        return err_set(err, ERR_INPUT, "it is not signed by the anchor key");
     }
     if (result == JWS_OK) {
         result = bundle_read(&jws, scratch, sizeof scratch, &bundle);
@@ -136,7 +136,7 @@ static bool check(const site_t *site, EVP_PKEY *anchor, const char *text, size_t
     if (result != JWS_OK) {
         return err_set(err, ERR_INPUT, "it is no bundle: %s", jws_result_text(result));
     }
-    if (!jws_text_equal(bundle.site, jws_text(site->id))) {
+    if (!jws_text_equal(bundle.site, jws_text(site_id))) {
         return err_set(err, ERR_INPUT, "it is another site's");
     }
     if (version != NULL) {
@@ -155,7 +155,8 @@ bool site_bundle_load(const site_t *site, char out[JWS_BUNDLE_MAX + 1], size_t *
               file_read(path, JWS_BUNDLE_MAX, &text, len, err) &&
               load_public(site, "anchor", &anchor, err);
     if (ok) {
-        ok = check(site, anchor, text, *len, version, err) || err_add(err, "%s", path);
+        ok = site_bundle_check(text, *len, anchor, site->id, version, err) ||
+             err_add(err, "%s", path);
     }
     if (ok) {
         memcpy(out, text, *len + 1);

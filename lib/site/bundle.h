@@ -4,7 +4,8 @@
  * (statement/bundle.h, docs/protocol.md section 6). `cradle init` makes version 1, the factory puts
  * the file into every unit, `cradle bundle` makes the later versions.
  *
- * Both functions block on the disk. The text ends in a NUL that is not counted, with no line end.
+ * What touches the site blocks on the disk. The text ends in a NUL that is not counted, with no
+ * line end.
  */
 #ifndef CRADLE_SITE_BUNDLE_H
 #define CRADLE_SITE_BUNDLE_H
@@ -37,5 +38,9 @@ bool site_bundle_make(const site_t *site, const site_bundle_t *wanted, char out[
  *version (may be NULL) is what it says. ERR_PRECONDITION when there is none. */
 bool site_bundle_load(const site_t *site, char out[JWS_BUNDLE_MAX + 1], size_t *len,
                       int64_t *version, err_t *err);
+
+/* The same for a text from elsewhere: signed by `anchor`, for the site of that id. */
+bool site_bundle_check(const char *text, size_t len, EVP_PKEY *anchor, const char *site_id,
+                       int64_t *version, err_t *err);
 
 #endif

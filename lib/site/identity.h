@@ -27,6 +27,7 @@
 #define SITE_IDENTITY_CERT   "/device.crt"
 #define SITE_IDENTITY_SERVER "/server_chain.pem"
 #define SITE_IDENTITY_JSON   "/device.json"
+#define SITE_IDENTITY_BUNDLE "/bundle.jws" /* of a site with a steward: site/bundle.h */
 
 typedef struct {
     char model[SITE_MODEL_SIZE];

@@ -20,6 +20,7 @@
 char base[] = "/tmp/cradle-factory-XXXXXX";
 site_t site;
 int64_t now;
+const char *factory_steward;
 
 /* ---- a site for each test ---- */
 
@@ -29,8 +30,12 @@ void factory_site(const char *pattern, bool pop)
     char dir[FILE_PATH_MAX];
     err_t err = ERR_INIT;
     snprintf(dir, sizeof dir, "%s/%d", base, ++number);
-    const site_create_t request = {
-        .dir = dir, .name = "Acme", .sn_pattern = pattern, .pop = pop, .now = now - 86400};
+    const site_create_t request = {.dir = dir,
+                                   .name = "Acme",
+                                   .sn_pattern = pattern,
+                                   .pop = pop,
+                                   .now = now - 86400,
+                                   .steward = factory_steward};
     if (!site_create(&request, &site, &err)) {
         fail_msg("%s", err.text);
     }

@@ -16,10 +16,11 @@ typedef struct {
     size_t count;
 } units_t;
 
-extern char base[];   /* a temporary directory                      */
-extern site_t site;   /* the running test's                         */
-extern int64_t now;   /* seconds since 1970                         */
-extern units_t units; /* as factory_read_units or a check left them */
+extern char base[];                 /* a temporary directory                      */
+extern site_t site;                 /* the running test's                         */
+extern int64_t now;                 /* seconds since 1970                         */
+extern const char *factory_steward; /* of the sites that are made from now on; NULL: none */
+extern units_t units;               /* as factory_read_units or a check left them */
 
 int factory_setup(void **state);
 int factory_teardown(void **state);
