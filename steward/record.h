@@ -91,6 +91,10 @@ bool record_epoch_current(record_t *record, const char *sn, record_epoch_t *row,
 /* Inserts or replaces; a row that is current closes every other epoch of that SN. */
 bool record_epoch_put(record_t *record, const char *sn, const record_epoch_t *row, err_t *err);
 
+/* All epochs of an SN. The callback returns false to stop and must not write. */
+typedef bool (*record_epoch_fn)(void *ctx, const record_epoch_t *row);
+bool record_epochs(record_t *record, const char *sn, record_epoch_fn each, void *ctx, err_t *err);
+
 /* -- keys ------------------------------------------------------------------------------------ */
 
 typedef struct {

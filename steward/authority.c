@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "steward/authority.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pki/ca.h"
+#include "pki/cert.h"
+#include "pki/chain.h"
+#include "pki/issue.h"
+#include "pki/key.h"
+#include "pki/signer.h"
+
+struct authority {
+    pki_chain_t product; /* one certificate */
+    pki_chain_t issuing;
+    pki_trust_t *trust;
+    pki_signer_t *signer;
+    X509 *renewal;
+    uint8_t renewal_der[RECORD_CERT_MAX];
+    size_t renewal_len;
+};
+
+static bool add_ca(const site_t *site, const char *name, pki_chain_t *chain, err_t *err)
+{
+    char path[FILE_PATH_MAX];
+    X509 *cert = NULL;
+    bool ok = site_ca_path(site, name, path, err) && pki_cert_load(path, &cert, err) &&
+              pki_chain_add(chain, cert, err);
+    pki_cert_free(cert);
+    return ok;
+}
+
+bool authority_open(authority_t **authority, const site_t *site, err_t *err)
+{
+    char path[FILE_PATH_MAX];
+    authority_t *a = calloc(1, sizeof *a);
+    if (a == NULL) {
+        return err_set(err, ERR_SYSTEM, "out of memory");
+    }
+    bool ok = add_ca(site, "product", &a->product, err) && add_ca(site, "line", &a->issuing, err) &&
+              add_ca(site, "renewal", &a->issuing, err) &&
+              pki_trust_new(&a->product, &a->issuing, &a->trust, err) &&
+              site_key_path(site, "renewal", path, err) && pki_signer_open(path, &a->signer, err);
+    if (ok) {
+        a->renewal = a->issuing.cert[1];
+        ok = pki_cert_to_der(a->renewal, a->renewal_der, sizeof a->renewal_der, &a->renewal_len,
+                             err);
+    }
+    if (!ok) {
+        authority_close(a);
+        return false;
+    }
+    *authority = a;
+    return true;
+}
+
+void authority_close(authority_t *a)
+{
+    if (a == NULL) {
+        return;
+    }
+    pki_signer_close(a->signer);
+    pki_trust_free(a->trust);
+    pki_chain_free(&a->issuing);
+    pki_chain_free(&a->product);
+    free(a);
+}
+
+bool authority_leaf_good(const authority_t *a, const uint8_t *der, size_t len, const char *sn,
+                         int64_t now, err_t *err)
+{
+    X509 *leaf;
+    pki_facts_t facts;
+    pki_chain_verdict_t verdict;
+    if (!pki_cert_from_der(der, len, &leaf, err)) {
+        return false;
+    }
+    X509 *chain[3] = {leaf, NULL, a->product.cert[0]};
+    for (size_t i = 0; i < a->issuing.count; i++) {
+        if (pki_cert_issued_by(leaf, a->issuing.cert[i])) {
+            chain[1] = a->issuing.cert[i];
+        }
+    }
+    bool ok = true;
+    if (chain[1] == NULL) {
+        ok = err_set(err, ERR_INPUT, "it was not issued by one of the site's issuing CAs");
+    } else if (!pki_cert_facts(leaf, &facts, err)) {
+        ok = false;
+    } else if (strcmp(facts.cn, sn) != 0) {
+        ok = err_set(err, ERR_INPUT, "its CN is \"%s\", not \"%s\"", facts.cn, sn);
+    } else {
+        const pki_chain_policy_t policy = {.now = now};
+        if (pki_chain_check(a->trust, chain, 3, &policy, &verdict) != PKI_CHAIN_OK) {
+            ok = err_set(err, ERR_INPUT, "%s", verdict.text);
+        }
+    }
+    pki_cert_free(leaf);
+    return ok;
+}
+
+static bool key_hash(const EVP_PKEY *key, uint8_t hash[JWS_HASH_SIZE], err_t *err)
+{
+    uint8_t spki[PKI_SPKI_MAX];
+    size_t len;
+    return pki_key_public_der(key, spki, sizeof spki, &len, err) &&
+           pki_sha256(spki, len, hash, err);
+}
+
+bool authority_key_row(const uint8_t *der, size_t len, const char *sn, record_key_t *row,
+                       err_t *err)
+{
+    X509 *leaf;
+    pki_facts_t facts;
+    memset(row, 0, sizeof *row);
+    if (len > sizeof row->cert) {
+        return err_set(err, ERR_INPUT, "a certificate of %zu bytes; at most %d are kept", len,
+                       RECORD_CERT_MAX);
+    }
+    if (!pki_cert_from_der(der, len, &leaf, err)) {
+        return false;
+    }
+    bool ok = pki_cert_facts(leaf, &facts, err) && key_hash(X509_get0_pubkey(leaf), row->key, err);
+    if (ok) {
+        snprintf(row->sn, sizeof row->sn, "%s", sn);
+        memcpy(row->hash, facts.sha256, sizeof row->hash);
+        memcpy(row->cert, der, len);
+        row->cert_len = len;
+        row->not_after = facts.not_after;
+    }
+    pki_cert_free(leaf);
+    return ok;
+}
+
+bool authority_grant(const authority_t *a, const char *sn, EVP_PKEY *key, int64_t now,
+                     uint32_t days, record_key_t *row, err_t *err)
+{
+    uint8_t der[PKI_CERT_DER_MAX];
+    size_t len;
+    const pki_issuer_t issuer = {a->renewal, a->signer};
+    const pki_device_request_t request = {.sn = sn, .key = key, .not_before = now, .days = days};
+    return pki_issue_device_der(&request, &issuer, der, sizeof der, &len, err) &&
+           authority_key_row(der, len, sn, row, err);
+}
+
+const uint8_t *authority_renewal(const authority_t *a, size_t *len)
+{
+    *len = a->renewal_len;
+    return a->renewal_der;
+}
