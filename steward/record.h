@@ -37,12 +37,16 @@
 
 typedef struct record record_t;
 
-/* Makes the database (0600) where there is none, brings an older one up to date. */
+/* Makes the database (0600) where there is none, brings an older one up to date. ERR_PRECONDITION:
+   others may read the file. `path` ":memory:" keeps it in memory (tests). */
 bool record_open(record_t **record, const char *path, err_t *err);
 void record_close(record_t *record); /* NULL is allowed; an open transaction is rolled back */
 
 bool record_begin(record_t *record, err_t *err); /* BEGIN IMMEDIATE */
-/* Commits, or rolls back when `commit` is false. False when committing failed: all is undone. */
+/* Commits, or rolls back when `commit` is false. False when committing failed: all is undone. After
+   a failure of the disk in a transaction every further call fails until it is ended, and it can
+   only be undone; a "not possible" (ERR_PRECONDITION, ERR_USAGE) changes nothing and leaves it as
+   it was. */
 bool record_end(record_t *record, bool commit, err_t *err);
 
 /* -- units ----------------------------------------------------------------------------------- */
@@ -59,13 +63,15 @@ typedef struct {
     int64_t notified;            /* when the owner was told that somebody waits; 0: never         */
     bool packed;                 /* a pack list names it                                          */
     uint8_t packed_leaf[JWS_HASH_SIZE]; /* SHA-256 of the leaf in the pack list                   */
+    bool has_code;                      /* the pack list gives one for claiming without a phone   */
+    uint8_t code_hash[32];              /* SHA-256 of the claim code's text                       */
 } record_unit_t;
 
 bool record_unit_get(record_t *record, const char *sn, record_unit_t *unit, bool *found,
                      err_t *err);
 bool record_unit_by_device(record_t *record, const char *device, record_unit_t *unit, bool *found,
                            err_t *err);
-/* Inserts or replaces. */
+/* Inserts or replaces. ERR_PRECONDITION: another unit has this `device`. */
 bool record_unit_put(record_t *record, const record_unit_t *unit, err_t *err);
 /* In the order of SN, those after `after` ("" for all); owner NULL: everybody's. The callback
    returns false to stop and must not write. */
@@ -90,8 +96,7 @@ bool record_epoch_current(record_t *record, const char *sn, record_epoch_t *row,
                           err_t *err);
 /* Inserts or replaces; a row that is current closes every other epoch of that SN. */
 bool record_epoch_put(record_t *record, const char *sn, const record_epoch_t *row, err_t *err);
-
-/* All epochs of an SN. The callback returns false to stop and must not write. */
+/* All of an SN, oldest first. The callback must not write. */
 typedef bool (*record_epoch_fn)(void *ctx, const record_epoch_t *row);
 bool record_epochs(record_t *record, const char *sn, record_epoch_fn each, void *ctx, err_t *err);
 
@@ -113,9 +118,11 @@ typedef struct {
 
 bool record_key_get(record_t *record, const uint8_t hash[JWS_HASH_SIZE], record_key_t *key,
                     bool *found, err_t *err);
-/* Is this public key certified already, for whatever SN? *hash (may be NULL) is the row's. */
+/* Is this public key certified already, for whatever SN? *hash (may be NULL) is the newest row's.
+ */
 bool record_key_known(record_t *record, const uint8_t key[JWS_HASH_SIZE],
                       uint8_t hash[JWS_HASH_SIZE], bool *found, err_t *err);
+/* Inserts or replaces; ERR_PRECONDITION: this certificate is another SN's. */
 bool record_key_put(record_t *record, const record_key_t *key, err_t *err);
 /* All rows of an SN, oldest first. The callback may not write. */
 typedef bool (*record_key_fn)(void *ctx, const record_key_t *key);
@@ -124,7 +131,8 @@ bool record_keys(record_t *record, const char *sn, record_key_fn each, void *ctx
 bool record_key_newest(record_t *record, const char *sn, record_key_t *key, bool *found,
                        err_t *err);
 /* ownership_key_after for every row of the subject's SN, in one transaction. ERR_PRECONDITION when
-   ownership_key_possible says no: nothing is changed. */
+   ownership_key_possible says no, or there is no such row: nothing is changed. Before REGISTER and
+   GRANT the row is put with OWNERSHIP_KEY_NONE; for WITHDRAW any row of the SN will do. */
 bool record_key_event(record_t *record, const uint8_t subject[JWS_HASH_SIZE],
                       ownership_key_event_t event, err_t *err);
 
@@ -171,9 +179,12 @@ typedef struct {
     char id[RECORD_ACCOUNT_SIZE];
     char customer[RECORD_ID_SIZE]; /* at the cloud; "" until it is needed */
 } record_account_t;
+/* 1 to 32 of A-Z a-z 0-9 . _ - */
+bool record_account_name(const char *id);
 /* The password is stretched (scrypt) and not kept. ERR_PRECONDITION: the name is taken; ERR_USAGE:
    bad name, or a password under 8 or over 128 bytes. */
 bool record_account_add(record_t *record, const char *id, const char *password, err_t *err);
+/* Ends all log-ins of the account. */
 bool record_account_password(record_t *record, const char *id, const char *password, err_t *err);
 bool record_account_get(record_t *record, const char *id, record_account_t *account, bool *found,
                         err_t *err);
@@ -183,7 +194,7 @@ bool record_account_check(record_t *record, const char *id, const char *password
                           err_t *err);
 typedef bool (*record_account_fn)(void *ctx, const record_account_t *account);
 bool record_accounts(record_t *record, record_account_fn each, void *ctx, err_t *err);
-/* Log-in tokens: 32 random bytes; kept as SHA-256, with their end. */
+/* Log-in tokens: 32 random bytes; kept as SHA-256, with their end; the 32 newest of an account. */
 bool record_token_put(record_t *record, const uint8_t hash[32], const char *account,
                       int64_t expires, err_t *err);
 bool record_token_get(record_t *record, const uint8_t hash[32], int64_t now,
@@ -203,7 +214,8 @@ typedef struct {
     transfer_t transfer;
 } record_transfer_t;
 
-/* At most one that has not ended for an SN: ERR_PRECONDITION for a second new one. */
+/* A new one gets its `row`; later only leaf, ended and transfer are written. At most one that has
+   not ended for an SN: ERR_PRECONDITION for a second new one. */
 bool record_transfer_put(record_t *record, record_transfer_t *transfer, err_t *err);
 bool record_transfer_open(record_t *record, const char *sn, record_transfer_t *transfer,
                           bool *found, err_t *err);
@@ -211,7 +223,8 @@ bool record_transfer_open(record_t *record, const char *sn, record_transfer_t *t
 typedef bool (*record_transfer_fn)(void *ctx, const record_transfer_t *transfer);
 bool record_transfers(record_t *record, record_transfer_fn each, void *ctx, err_t *err);
 
-/* The receipt of a transfer, found by its link's token until `expires`. */
+/* The receipt of a transfer, found by its link's token until `expires`. ERR_PRECONDITION: there is
+   one of this transfer. */
 bool record_receipt_put(record_t *record, const record_transfer_t *transfer, const char *jws,
                         const char link[RECORD_LINK_SIZE], int64_t issued, int64_t expires,
                         err_t *err);
@@ -221,6 +234,7 @@ bool record_receipt_has(record_t *record, const uint8_t id[JWS_NONCE_SIZE], bool
 bool record_receipt_get(record_t *record, const char *link, int64_t now, char *out, bool *found,
                         err_t *err);
 typedef bool (*record_receipt_fn)(void *ctx, const char *sn, int64_t issued, const char *link);
+/* `former_owner` NULL: everybody's. */
 bool record_receipts(record_t *record, const char *former_owner, int64_t now,
                      record_receipt_fn each, void *ctx, err_t *err);
 bool record_receipt_revoke(record_t *record, const char *link, err_t *err);
