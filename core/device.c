@@ -69,7 +69,15 @@ void cradle_device_init(cradle_device_t *device, const cradle_port_t *port,
     port->random(port->ctx, &device->boot, sizeof device->boot);
     core_store_load(device);
     core_config_load(device);
+    core_steward_begin(device);
     core_lifecycle_begin(device);
+}
+
+/* Samples are made in the shared buffer: they wait for it. */
+static bool waits(const cradle_device_t *device, unsigned timer)
+{
+    return (timer == CRADLE_TIMER_SAMPLE || timer == CRADLE_TIMER_HEALTH) &&
+           (device->reply_due || core_talk_busy(device));
 }
 
 void cradle_device_handle(cradle_device_t *device, const cradle_event_t *event, uint64_t now_ms)
@@ -77,13 +85,14 @@ void cradle_device_handle(cradle_device_t *device, const cradle_event_t *event, 
     if (now_ms > device->now) {
         device->now = now_ms;
     }
-    if (event->type != CRADLE_EVENT_TICK) {
+    if (event->type == CRADLE_EVENT_DONE) {
+        core_talk_done(device, event);
+    } else if (event->type != CRADLE_EVENT_TICK) {
         core_lifecycle_event(device, event);
     }
     for (unsigned i = 0; i < CRADLE_TIMERS; i++) {
-        if (device->timers[i] > device->now || (i == CRADLE_TIMER_SAMPLE && device->reply_due) ||
-            (i == CRADLE_TIMER_HEALTH && device->reply_due)) {
-            continue; /* samples are made where the answer still lies: they wait for it */
+        if (device->timers[i] > device->now || waits(device, i)) {
+            continue;
         }
         device->timers[i] = CRADLE_NEVER;
         core_lifecycle_timer(device, (cradle_timer_t)i);
@@ -97,11 +106,19 @@ uint64_t cradle_device_deadline(const cradle_device_t *device)
 {
     uint64_t first = core_window_deadline(device);
     for (unsigned i = 0; i < CRADLE_TIMERS; i++) {
-        if (device->timers[i] < first) {
+        if (device->timers[i] < first && !waits(device, i)) {
             first = device->timers[i];
         }
     }
     return first;
+}
+
+int64_t cradle_device_time(cradle_device_t *device, uint64_t now_ms)
+{
+    if (now_ms > device->now) {
+        device->now = now_ms;
+    }
+    return core_telemetry_now(device);
 }
 
 static void publish(cradle_device_t *device, cradle_action_t *action, const char *topic)
@@ -163,14 +180,19 @@ static void fill(cradle_device_t *device, cradle_action_t *action)
         device->cloud_on = true;
         action->u.connect.slot = device->slots[device->slot_at];
         action->u.connect.clock_set = device->clock_set;
-        action->u.connect.unix_ms =
-            device->clock_set ? (int64_t)device->now + device->offset : device->facts.built * 1000;
+        action->u.connect.unix_ms = core_telemetry_now(device);
         break;
-    case CRADLE_ACTION_SUBSCRIBE:
-        action->u.subscribe.filters = CORE_FILTERS;
-        action->u.subscribe.count = CORE_FILTER_COUNT;
+    case CRADLE_ACTION_SUBSCRIBE: {
+        size_t skip = core_steward_there(device) ? 0 : 1;
+        action->u.subscribe.filters = CORE_FILTERS + skip;
+        action->u.subscribe.count = device->state == CRADLE_ASKING ? 1 : CORE_FILTER_COUNT - skip;
+        break;
+    }
+    case CRADLE_ACTION_REBOOT:
+    case CRADLE_ACTION_HALT:
         break;
     default:
+        core_talk_fill(device, action);
         break;
     }
 }
@@ -186,6 +208,7 @@ bool cradle_device_next(cradle_device_t *device, cradle_action_t *action)
             return true;
         }
     }
+    core_steward_go(device);
     for (unsigned i = 0; device->todo != 0 && i <= CRADLE_ACTION_HALT; i++) {
         if ((device->todo & 1u << i) != 0) {
             device->todo &= ~(1u << i);
@@ -194,7 +217,15 @@ bool cradle_device_next(cradle_device_t *device, cradle_action_t *action)
             return true;
         }
     }
-    return device->state == CRADLE_ONLINE && device->subscribed && next_publish(device, action);
+    if (!device->cloud_on || !device->subscribed) {
+        return false;
+    }
+    if (core_talk_send(device)) {
+        publish(device, action, device->topic);
+        return true;
+    }
+    return device->state == CRADLE_ONLINE && !core_talk_busy(device) &&
+           next_publish(device, action);
 }
 
 void cradle_device_status(const cradle_device_t *device, cradle_status_t *status)
@@ -214,6 +245,12 @@ void cradle_device_status(const cradle_device_t *device, cradle_status_t *status
         .ignored = device->ignored,
         .connections = device->connections,
         .slot = device->slots[device->slot_at],
+        .granted = device->steward.granted,
+        .streaming = !core_steward_holds(device),
+        .answer = (answer_result_t)device->steward.answer,
+        .reason = (answer_reason_t)device->steward.reason,
+        .bundle = device->steward.bundle.version,
+        .leaf = device->steward.leaves[device->slots[device->slot_at]],
     };
     memcpy(status->epoch, device->epoch, sizeof status->epoch);
 }

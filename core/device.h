@@ -22,11 +22,20 @@
  *     blank          no usable identity: waits for the factory, does nothing
  *     unprovisioned  no Wi-Fi known: the provisioning service is up
  *     joining        Wi-Fi: with new credentials (kept only once they worked), or with the kept
- * ones (tried for ever with back-off; never falls back to provisioning by itself) setting_clock
- * asks a time server; goes on without after CRADLE_CLOCK_TIMEOUT_MS connecting     TLS and MQTT,
- * one certificate slot after the other; back-off with full jitter online         subscribed; shared
- * attributes asked for; backlog, then live telemetry stopping       says good-bye before a reboot
- * or the end of the process resetting      erases what belongs to the owner, then reboots
+ *                    ones (tried for ever with back-off; never falls back to provisioning)
+ *     setting_clock  asks a time server; goes on without after CRADLE_CLOCK_TIMEOUT_MS
+ *     connecting     TLS and MQTT, one certificate slot after the other; back-off with full jitter
+ *     asking         only where facts.ask says so, until the steward answers *stream*: sends
+ *                    nothing but statements; or, with every certificate refused, asks over HTTPS
+ *     online         subscribed; shared attributes asked for; backlog, then live telemetry
+ *     stopping       says good-bye before a reboot or the end of the process
+ *     resetting      erases what belongs to the owner, then reboots
+ *
+ * The steward (DESIGN 5.5; steward.c): with facts.steward the device asks one question at a time,
+ * over the cloud's device-side RPC or by CRADLE_ACTION_POST, and believes only what is signed by
+ * the steward key of its bundle for its own SN, epoch, method and nonce. *stream* holds for the
+ * epoch. Everything that a handover needs is in the settings until it is done, so that the power
+ * may go at any moment. Without facts.steward none of it exists.
  *
  * Telemetry: each sample has its own time stamp, never two in one millisecond (ThingsBoard keeps
  * only the last of two). It is published at QoS 1 and kept until its PUBACK; while there is no
@@ -51,6 +60,7 @@
 
 #include "core/limits.h"
 #include "json/json.h"
+#include "statement/statement.h"
 
 typedef struct cradle_device cradle_device_t;
 
@@ -60,6 +70,7 @@ typedef enum {
     CRADLE_JOINING,
     CRADLE_SETTING_CLOCK,
     CRADLE_CONNECTING,
+    CRADLE_ASKING,
     CRADLE_ONLINE,
     CRADLE_STOPPING,
     CRADLE_RESETTING,
@@ -77,9 +88,24 @@ typedef struct {
     const char *version;
     int64_t birth_not_after; /* end of the birth certificate, seconds since 1970; 0: unknown   */
     int64_t built;           /* of the firmware, seconds since 1970: time never starts earlier */
+    const char *site;        /* the site's id, 32 hex digits                                   */
+    const char *steward;     /* "host:port"; NULL or "": there is none, nobody is ever asked    */
+    const uint8_t *anchor;   /* key that signs bundles: SubjectPublicKeyInfo                   */
+    size_t anchor_len;
+    const char *bundle; /* /bundle.jws of the identity, bundle_len characters; NULL: none      */
+    size_t bundle_len;
+    bool ask; /* hold everything back until the steward says stream                            */
 } cradle_facts_t;
 
 /* -- what the port does for the brain at once ------------------------------------------------ */
+
+/* The leaf certificate in a slot. */
+typedef struct {
+    uint8_t hash[JWS_HASH_SIZE]; /* SHA-256 of its DER                                         */
+    int64_t not_after;           /* seconds since 1970                                         */
+    uint32_t counter;            /* as given to CRADLE_ACTION_KEEP; 0 for the birth certificate */
+    bool rsa;                    /* its key signs RS256, not ES256                             */
+} cradle_leaf_t;
 
 /*
  * Settings: small values under names of 1 to CRADLE_SETTING_NAME_MAX characters. Each set and
@@ -88,6 +114,9 @@ typedef struct {
  * Outbox: a log of records, numbered from 1 upward without gaps in the order of appending; the
  * numbers go on over reboots. When it is full, append drops the oldest records to make room.
  * append, trim and the count of dropped records are power-cut safe.
+ *
+ * Three settings are written by the port and only erased by the brain: `pending` (the key of the
+ * certificate request under way), `slot1` and `slot2` (counter, key and chain in one blob each).
  */
 typedef struct {
     void *ctx;
@@ -111,6 +140,10 @@ typedef struct {
     /* Makes sure that what was erased and trimmed is not in the flash any more (a factory reset);
        may be NULL. */
     void (*purge)(void *ctx);
+
+    /* What certificate is in the slot: 0 birth, 1 or 2. False: none, or not usable. May be NULL:
+       only birth, and no steward. */
+    bool (*leaf)(void *ctx, uint8_t slot, cradle_leaf_t *leaf);
 
     /* For the log; may be NULL. Called at every change of state, and (from == to) when an attempt
        failed and another follows after wait_ms. `why` is a static text. */
@@ -170,6 +203,8 @@ typedef enum {
     CRADLE_EVENT_ACKED,       /* PUBACK                                                         */
     CRADLE_EVENT_MESSAGE,     /* PUBLISH from the cloud; acknowledge it after this call         */
     CRADLE_EVENT_RESET,       /* the button: factory reset                                      */
+    CRADLE_EVENT_PRESS,       /* the button, short: confirms a claim code                       */
+    CRADLE_EVENT_DONE,        /* what an action with a token asked for                          */
     CRADLE_EVENT_SHUTDOWN,    /* the power goes soon, or the process is asked to end            */
     CRADLE_EVENTS,
 } cradle_event_type_t;
@@ -186,6 +221,7 @@ typedef struct {
         struct {
             const char *ssid; /* NUL terminated; copied */
             const char *passphrase;
+            const char *ticket; /* handed over in the same session; copied; NULL: none */
         } credentials;
         struct {
             uint16_t reason; /* wifi_err_reason_t: 15 wrong password, 201 no such network, ... */
@@ -203,6 +239,13 @@ typedef struct {
         struct {
             uint16_t token; /* of the publish action */
         } acked;
+        struct {
+            uint16_t token; /* of the action; one that is not awaited (any more) is ignored */
+            bool good;
+            const void *data; /* SIGN: the signature. REQUEST: the request, DER. POST: the body of
+                                 the answer. May go after the call                            */
+            size_t len;
+        } done;
         struct {
             const char *topic; /* neither needs a NUL; both may go after the call */
             size_t topic_len;
@@ -226,8 +269,18 @@ typedef enum {
     CRADLE_ACTION_CONNECT,   /* answered by CLOUD_UP or CLOUD_DOWN                              */
     CRADLE_ACTION_SUBSCRIBE, /* QoS 1; answered by SUBSCRIBED                                   */
     CRADLE_ACTION_PUBLISH,   /* QoS 1: answered by ACKED                                        */
-    CRADLE_ACTION_REBOOT,    /* everything is kept: begin again with cradle_device_init         */
-    CRADLE_ACTION_HALT,      /* the same, after SHUTDOWN: the process may end                   */
+    /* The next five are answered by DONE with their token, whenever. What they point to stays until
+       then, except the body of POST. good = false: it could not be done, or does not verify. */
+    CRADLE_ACTION_SIGN,   /* with the key of a slot, SHA-256; as JWS has it: r | s, RSA as it is  */
+    CRADLE_ACTION_VERIFY, /* ES256                                                             */
+    CRADLE_ACTION_REQUEST, /* a certificate request for CN = SN with the pending key, which is made
+                              and kept first when there is none                                 */
+    CRADLE_ACTION_KEEP,   /* check the chain against pending key, SN and product CA, and put it with
+                             counter and key into the slot, in one write                       */
+    CRADLE_ACTION_POST,   /* to https://STEWARD/device; it ends with the network, and when the next
+                             one begins                                                        */
+    CRADLE_ACTION_REBOOT, /* everything is kept: begin again with cradle_device_init         */
+    CRADLE_ACTION_HALT,   /* the same, after SHUTDOWN: the process may end                   */
 } cradle_action_type_t;
 
 typedef enum {
@@ -264,6 +317,34 @@ typedef struct {
             const char *payload;
             size_t len;
         } publish;
+        struct {
+            uint16_t token;
+            uint8_t slot;
+            const char *data;
+            size_t len;
+        } sign;
+        struct {
+            uint16_t token;
+            const uint8_t *key; /* SubjectPublicKeyInfo */
+            size_t key_len;
+            const char *data;
+            size_t len;
+            const uint8_t *signature; /* JWS_ES256_SIZE */
+        } verify;
+        struct {
+            uint16_t token;
+        } request;
+        struct {
+            uint16_t token;
+            uint8_t slot; /* 1 or 2 */
+            uint32_t counter;
+            jws_bytes_t chain[ANSWER_CHAIN];
+        } keep;
+        struct {
+            uint16_t token;
+            const char *data;
+            size_t len;
+        } post;
     } u;
 } cradle_action_t;
 
@@ -283,12 +364,16 @@ void cradle_device_handle(cradle_device_t *device, const cradle_event_t *event, 
 /* The next thing to do; false: nothing now. */
 bool cradle_device_next(cradle_device_t *device, cradle_action_t *action);
 
+/* The time, for date checks of a certificate; while the clock is not set, what it is surely not
+   before (forgive "not yet valid" then). */
+int64_t cradle_device_time(cradle_device_t *device, uint64_t now_ms);
+
 /* When to call cradle_device_handle with TICK at the latest; UINT64_MAX: never. */
 uint64_t cradle_device_deadline(const cradle_device_t *device);
 
 typedef enum {
     CRADLE_QUEUED = 0,
-    CRADLE_NOT_NOW,   /* not provisioned, or on the way down: there is nobody to tell            */
+    CRADLE_NOT_NOW,   /* not provisioned, on the way down, or before the steward says stream     */
     CRADLE_NOT_JSON,  /* not one JSON object, empty, or with a key of 0 or more than 255 bytes   */
     CRADLE_TOO_LARGE, /* over CRADLE_VALUES_MAX                                                 */
     CRADLE_LOST,      /* the store failed: counted as dropped                                    */
@@ -308,15 +393,21 @@ typedef struct {
     bool provisioning; /* the service is (to be) up                                          */
     bool refused;      /* the last round ended with a refusal of every certificate           */
     bool clock_set;
-    uint32_t period_ms;   /* of telemetry                                                       */
-    uint32_t in_flight;   /* publishes without PUBACK                                           */
-    uint64_t acked;       /* telemetry records acknowledged since boot                          */
-    uint64_t dropped;     /* telemetry records lost, over reboots: outbox full, undatable,
-                             poisonous, store failed                                            */
-    uint32_t impossible;  /* events that could not be in the state they came in, since boot     */
-    uint32_t ignored;     /* messages from the cloud that were not understood, since boot       */
-    uint32_t connections; /* since boot                                                         */
-    uint8_t slot;         /* certificate in use or tried                                        */
+    uint32_t period_ms;     /* of telemetry                                                       */
+    uint32_t in_flight;     /* publishes without PUBACK                                           */
+    uint64_t acked;         /* telemetry records acknowledged since boot                          */
+    uint64_t dropped;       /* telemetry records lost, over reboots: outbox full, undatable,
+                               poisonous, store failed                                            */
+    uint32_t impossible;    /* events that could not be in the state they came in, since boot     */
+    uint32_t ignored;       /* messages from the cloud that were not understood, since boot       */
+    uint32_t connections;   /* since boot                                                         */
+    uint8_t slot;           /* certificate in use or tried                                        */
+    uint8_t granted;        /* slot that waits for its commit, 0: none                            */
+    bool streaming;         /* nothing (any more) to ask before telemetry may flow                */
+    answer_result_t answer; /* the steward's last; ANSWER_RESULTS: none since boot             */
+    answer_reason_t reason; /* of it                                                            */
+    int64_t bundle;         /* version in use; 0: none                                          */
+    cradle_leaf_t leaf;     /* of `slot`                                                        */
     uint8_t epoch[CRADLE_EPOCH_SIZE];
 } cradle_status_t;
 

@@ -32,6 +32,76 @@ void core_lifecycle_silent(cradle_device_t *device);
 void core_lifecycle_reboot(cradle_device_t *device);
 void core_lifecycle_reset(cradle_device_t *device, const char *why);
 
+/* Asking is over. */
+void core_lifecycle_stream(cradle_device_t *device);
+/* Asking begins again: nothing is sent any more. */
+void core_lifecycle_ask(cradle_device_t *device);
+/* Leaves the cloud, and comes back with the newest certificate when the steward has done its work.
+ */
+void core_lifecycle_return(cradle_device_t *device);
+/* The certificate in use is of no use, the steward says. */
+void core_lifecycle_other_key(cradle_device_t *device);
+/* What there was to ask by HTTPS is asked: the cloud again. */
+void core_lifecycle_indirect(cradle_device_t *device);
+
+/* -- steward.c: what to ask, what answers mean ------------------------------------------------ */
+
+/* After core_store_load: which certificates there are. */
+void core_steward_begin(cradle_device_t *device);
+/* There is one to ask. */
+bool core_steward_there(const cradle_device_t *device);
+/* Nothing may be sent or measured before it says so. */
+bool core_steward_holds(const cradle_device_t *device);
+/* Asks, if it is time and there is a way. */
+void core_steward_go(cradle_device_t *device);
+void core_steward_timer(cradle_device_t *device);
+/* The way is gone: the question is put again in the next connection. */
+void core_steward_down(cradle_device_t *device);
+/* The doorbell; the button. */
+void core_steward_call(cradle_device_t *device);
+void core_steward_press(cradle_device_t *device);
+/* From talk.c and trust.c: how the question ended. */
+void core_steward_silent(cradle_device_t *device);
+void core_steward_unsaid(cradle_device_t *device); /* it cannot be written */
+void core_steward_answer(cradle_device_t *device, const answer_t *answer);
+void core_steward_kept(cradle_device_t *device, bool good);
+void core_steward_fetched(cradle_device_t *device);
+/* For the next chain. */
+uint32_t core_steward_counter(const cradle_device_t *device);
+
+/* -- talk.c: one question's way --------------------------------------------------------------- */
+
+typedef enum {
+    CORE_TALK_IDLE,
+    CORE_TALK_REQUEST,
+    CORE_TALK_SIGN,
+    CORE_TALK_SEND,
+    CORE_TALK_WAIT,
+    CORE_TALK_VERIFY,
+    CORE_TALK_BUNDLE, /* verify one */
+    CORE_TALK_KEEP,
+} core_talk_step_t;
+
+void core_talk_begin(cradle_device_t *device, statement_method_t method, uint8_t signer);
+void core_talk_step(cradle_device_t *device, core_talk_step_t step);
+void core_talk_drop(cradle_device_t *device);
+/* The shared buffer is in use. */
+bool core_talk_busy(const cradle_device_t *device);
+/* A statement is in `message`, its topic in `topic`: to be published. */
+bool core_talk_send(cradle_device_t *device);
+void core_talk_fill(cradle_device_t *device, cradle_action_t *action);
+void core_talk_done(cradle_device_t *device, const cradle_event_t *event);
+void core_talk_reply(cradle_device_t *device, const char *json, size_t len);
+bool core_talk_take_apart(cradle_device_t *device, jws_kind_t kind, size_t len, jws_t *jws);
+/* Days left of the leaf in a slot. */
+int64_t core_talk_days(const cradle_device_t *device, uint8_t slot);
+
+/* -- trust.c: bundles ------------------------------------------------------------------------- */
+
+void core_trust_load(cradle_device_t *device);
+void core_trust_offer(cradle_device_t *device, jws_text_t bundle);
+void core_trust_verified(cradle_device_t *device, bool good);
+
 /* -- store.c: what is in the settings --------------------------------------------------------- */
 
 /* Ends a reset that was cut; fills wifi, kept, epoch, lost. */
@@ -40,6 +110,13 @@ bool core_store_keep_wifi(cradle_device_t *device);
 /* Erases everything of the owner's and draws a new epoch; a power cut at any moment is mended by
    core_store_load. */
 void core_store_reset(cradle_device_t *device);
+/* *stream*, the granted slot and the highest time seen, for this epoch. */
+bool core_store_keep_steward(cradle_device_t *device);
+void core_store_drop_ticket(cradle_device_t *device);
+/* Everything is kept but what was said in the epoch before. */
+void core_store_new_epoch(cradle_device_t *device);
+extern const char CORE_TICKET[];
+extern const char CORE_PENDING[];
 /* Adds to the count of lost records; those up to number `upto` are never counted again. */
 void core_store_lost(cradle_device_t *device, int64_t count, uint64_t upto);
 
@@ -65,6 +142,8 @@ extern const char CORE_TOPIC_TELEMETRY[];
 extern const char CORE_TOPIC_ATTRIBUTES[];
 extern const char CORE_TOPIC_ASK[];
 extern const char CORE_TOPIC_RPC_RESPONSE[];
+extern const char CORE_TOPIC_STEWARD[];
+/* The first is for the steward's answers. */
 extern const char *const CORE_FILTERS[];
 extern const size_t CORE_FILTER_COUNT;
 
@@ -78,6 +157,10 @@ void core_telemetry_start(cradle_device_t *device);
 void core_telemetry_sample(cradle_device_t *device);
 void core_telemetry_health(cradle_device_t *device);
 void core_telemetry_clock(cradle_device_t *device, int64_t unix_ms);
+/* Something signed says that it is not earlier, in seconds. */
+void core_telemetry_floor(cradle_device_t *device, int64_t unix_s);
+/* In milliseconds; while the clock is not set, what it surely is not before. */
+int64_t core_telemetry_now(const cradle_device_t *device);
 uint64_t core_telemetry_dropped(const cradle_device_t *device);
 
 typedef enum {

@@ -31,6 +31,8 @@ static void leave_cloud(cradle_device_t *device, bool closed_by_peer)
     if (device->state == CRADLE_ONLINE) {
         core_window_spill(device, closed_by_peer);
     }
+    core_steward_down(device);
+    device->direct = false;
     device->subscribed = false;
     device->ask_due = false;
     device->report_due = false;
@@ -62,6 +64,7 @@ static void go_unprovisioned(cradle_device_t *device, const char *why)
     leave_radio(device);
     device->candidate = false;
     bytes_wipe(&device->wifi, sizeof device->wifi);
+    bytes_wipe(device->ticket, sizeof device->ticket);
     core_unwant(device, CRADLE_ACTION_STOP_PROVISIONING);
     if (!device->service_on) {
         core_want(device, CRADLE_ACTION_START_PROVISIONING);
@@ -112,6 +115,11 @@ static void credentials(cradle_device_t *device, const cradle_event_t *event)
     memset(&device->wifi, 0, sizeof device->wifi);
     memcpy(device->wifi.ssid, event->u.credentials.ssid, ssid);
     memcpy(device->wifi.passphrase, event->u.credentials.passphrase, passphrase);
+    bytes_wipe(device->ticket, sizeof device->ticket);
+    if (event->u.credentials.ticket != NULL &&
+        strlen(event->u.credentials.ticket) <= JWS_TICKET_MAX) {
+        memcpy(device->ticket, event->u.credentials.ticket, strlen(event->u.credentials.ticket));
+    }
     device->candidate = true;
     device->join_attempt = 0;
     go_joining(device, "new Wi-Fi credentials", 0);
@@ -268,12 +276,14 @@ static void connected(cradle_device_t *device, const cradle_event_t *event)
     }
     device->refused = false;
     device->refused_attempt = 0;
+    device->rounds = 0;
     device->connections++;
     device->asked = 0;
     core_want(device, CRADLE_ACTION_SUBSCRIBE);
     core_arm(device, CRADLE_TIMER_LIMIT, CRADLE_ACK_TIMEOUT_MS);
     core_arm(device, CRADLE_TIMER_STABLE, CRADLE_STABLE_MS);
-    tell(device, CRADLE_ONLINE, "the cloud let us in", 0);
+    tell(device, core_steward_holds(device) ? CRADLE_ASKING : CRADLE_ONLINE, "the cloud let us in",
+         0);
 }
 
 static void connect_again(cradle_device_t *device, const char *why, bool closed_by_peer)
@@ -299,6 +309,13 @@ static void refused(cradle_device_t *device)
     device->refused_attempt += device->refused_attempt < UINT8_MAX;
     device->refused = true;
     device->slot_at = 0;
+    device->rounds += device->rounds < UINT8_MAX;
+    if (device->rounds >= CRADLE_STEWARD_ROUNDS && device->steward.due &&
+        core_steward_there(device)) {
+        device->direct = true;
+        tell(device, CRADLE_ASKING, "the cloud refuses this device: asking the steward", 0);
+        return;
+    }
     go_connecting(device, "the cloud refuses this device", wait);
 }
 
@@ -331,17 +348,28 @@ static void connect_silent(cradle_device_t *device, const cradle_event_t *event)
 static void connection_lost(cradle_device_t *device, const cradle_event_t *event)
 {
     bool closed = event->u.cloud_down.closed_by_peer;
+    if (!device->cloud_on) {
+        device->impossible++; /* asking by HTTPS */
+        return;
+    }
     device->cloud_on = false;
+    device->slot_at = 0; /* a new round */
     connect_again(device, closed ? "the cloud closed the connection" : "the connection broke",
                   closed);
+}
+
+/* The way for answers is open. */
+static void may_ask(cradle_device_t *device, const cradle_event_t *event)
+{
+    device->ignored += !event->u.subscribed.granted;
+    core_disarm(device, CRADLE_TIMER_LIMIT);
+    device->subscribed = true;
 }
 
 static void subscribed(cradle_device_t *device, const cradle_event_t *event)
 {
     /* A refused filter is no reason to keep the telemetry back. */
-    device->ignored += !event->u.subscribed.granted;
-    core_disarm(device, CRADLE_TIMER_LIMIT);
-    device->subscribed = true;
+    may_ask(device, event);
     core_window_begin(device);
     device->ask_due = true;
     device->report_due = true;
@@ -358,6 +386,57 @@ static void message(cradle_device_t *device, const cradle_event_t *event)
 {
     core_message(device, event->u.message.topic, event->u.message.topic_len,
                  event->u.message.payload, event->u.message.len);
+}
+
+/* -- asking ----------------------------------------------------------------------------------- */
+
+void core_lifecycle_stream(cradle_device_t *device)
+{
+    core_telemetry_start(device);
+    if (device->state == CRADLE_ASKING && device->cloud_on) {
+        device->subscribed = false;
+        core_want(device, CRADLE_ACTION_SUBSCRIBE);
+        core_arm(device, CRADLE_TIMER_LIMIT, CRADLE_ACK_TIMEOUT_MS);
+        tell(device, CRADLE_ONLINE, "the steward says stream", 0);
+    }
+}
+
+void core_lifecycle_return(cradle_device_t *device)
+{
+    leave_cloud(device, false);
+    device->slot_at = 0;
+    device->rounds = 0;
+    device->cloud_attempt = 0;
+    device->refused_attempt = 0;
+    go_connecting(device, "a new certificate is in place", CRADLE_STEWARD_LEAVE_MS);
+}
+
+void core_lifecycle_ask(cradle_device_t *device)
+{
+    leave_cloud(device, false);
+    core_disarm(device, CRADLE_TIMER_SAMPLE);
+    go_connecting(device, "the epoch is closed: asking again", 0);
+}
+
+void core_lifecycle_other_key(cradle_device_t *device)
+{
+    if (device->cloud_on) {
+        refused(device);
+    }
+}
+
+void core_lifecycle_indirect(cradle_device_t *device)
+{
+    device->direct = false;
+    go_connecting(device, "the steward was asked: trying the cloud again",
+                  core_backoff(device, CRADLE_REFUSED_BASE_MS, CRADLE_REFUSED_CAP_MS,
+                               device->refused_attempt));
+}
+
+static void press(cradle_device_t *device, const cradle_event_t *event)
+{
+    (void)event;
+    core_steward_press(device);
 }
 
 /* -- the way down ----------------------------------------------------------------------------- */
@@ -423,7 +502,7 @@ static void too_late(cradle_device_t *device, const cradle_event_t *event)
     [CRADLE_EVENT_CLOUD_UP] = too_late, [CRADLE_EVENT_CLOUD_DOWN] = too_late,                      \
     [CRADLE_EVENT_SUBSCRIBED] = too_late, [CRADLE_EVENT_ACKED] = too_late,                         \
     [CRADLE_EVENT_MESSAGE] = too_late, [CRADLE_EVENT_RESET] = too_late,                            \
-    [CRADLE_EVENT_SHUTDOWN] = shut_down
+    [CRADLE_EVENT_PRESS] = too_late, [CRADLE_EVENT_SHUTDOWN] = shut_down
 
 static const handler_t TABLE[CRADLE_STATES][TRIGGERS] = {
     [CRADLE_BLANK] =
@@ -474,6 +553,19 @@ static const handler_t TABLE[CRADLE_STATES][TRIGGERS] = {
             [TRY] = connect,
             [LIMIT] = connect_silent,
         },
+    [CRADLE_ASKING] =
+        {
+            [CRADLE_EVENT_CLIENT_DONE] = client_done,
+            [CRADLE_EVENT_WIFI_DOWN] = wifi_lost,
+            [CRADLE_EVENT_CLOCK] = clock_set,
+            [CRADLE_EVENT_CLOUD_DOWN] = connection_lost,
+            [CRADLE_EVENT_SUBSCRIBED] = may_ask,
+            [CRADLE_EVENT_MESSAGE] = message,
+            [CRADLE_EVENT_RESET] = reset,
+            [CRADLE_EVENT_PRESS] = press,
+            [CRADLE_EVENT_SHUTDOWN] = shut_down,
+            [LIMIT] = connect_silent,
+        },
     [CRADLE_ONLINE] =
         {
             [CRADLE_EVENT_CLIENT_DONE] = client_done,
@@ -484,6 +576,7 @@ static const handler_t TABLE[CRADLE_STATES][TRIGGERS] = {
             [CRADLE_EVENT_ACKED] = acked,
             [CRADLE_EVENT_MESSAGE] = message,
             [CRADLE_EVENT_RESET] = reset,
+            [CRADLE_EVENT_PRESS] = press,
             [CRADLE_EVENT_SHUTDOWN] = shut_down,
             [LIMIT] = connect_silent,
         },
@@ -530,6 +623,9 @@ void core_lifecycle_timer(cradle_device_t *device, cradle_timer_t timer)
             core_arm(device, CRADLE_TIMER_ASK, CRADLE_ASK_AGAIN_MS);
         }
         break;
+    case CRADLE_TIMER_STEWARD:
+        core_steward_timer(device);
+        break;
     default: /* CRADLE_TIMER_STABLE: the next failure is a first one */
         device->cloud_attempt = 0;
         break;
@@ -543,8 +639,6 @@ void core_lifecycle_silent(cradle_device_t *device)
 
 void core_lifecycle_begin(cradle_device_t *device)
 {
-    device->slots[0] = 0; /* the birth certificate */
-    device->slot_count = 1;
     device->state = CRADLE_BLANK;
     if (device->facts.sn == NULL) {
         tell(device, CRADLE_BLANK, "no usable identity", 0);

@@ -8,9 +8,10 @@
 
 /* -- sizes, bytes ---------------------------------------------------------------------------- */
 
-/* The one shared buffer: samples, answers, and what is published next are made in it. */
+/* The one shared buffer: samples, answers, and what is published next are made in it; statements,
+   and the steward's answers and bundles (3584 characters) while they are verified. */
 #ifndef CRADLE_MESSAGE_MAX
-#define CRADLE_MESSAGE_MAX 3072
+#define CRADLE_MESSAGE_MAX 3588
 #endif
 /* Largest telemetry object ({"temperature":21.5,...}) of one moment. */
 #ifndef CRADLE_VALUES_MAX
@@ -70,6 +71,16 @@
 #define CRADLE_HEALTH_MS     60000 /* uptime, days left, counters; and once at each connection */
 /* A clock that is set back by less than this stays monotonic; by more, it is believed. */
 #define CRADLE_CLOCK_STEP_MS 60000
+
+/* The steward: `retry after` and daily come from its answers, in seconds. */
+#define CRADLE_STEWARD_TIMEOUT_MS 65000 /* ThingsBoard itself answers after 60 s              */
+#define CRADLE_STEWARD_BASE_MS    2000  /* silence, or what is no answer                      */
+#define CRADLE_STEWARD_CAP_MS     900000
+#define CRADLE_STEWARD_HURRY      8     /* questions in a row without a wait; then retry after  */
+#define CRADLE_STEWARD_CALM_MS    60000 /* ... or this                                         */
+#define CRADLE_STEWARD_LEAVE_MS   4000  /* after *done*: the steward works on the record        */
+#define CRADLE_STEWARD_ROUNDS     3     /* every certificate refused so often: HTTPS            */
+#define CRADLE_RENEW_DAYS         30
 
 /* A record that was under way this many times in a row when the cloud closed the connection is sent
    alone; after the second number it is dropped and counted: ThingsBoard closes on what it cannot

@@ -11,11 +11,13 @@ const char CORE_TOPIC_ATTRIBUTES[] = ME "attributes";
 const char CORE_TOPIC_ASK[] = ME "attributes/request/";
 const char CORE_TOPIC_RPC_RESPONSE[] = ME "rpc/response/";
 
+const char CORE_TOPIC_STEWARD[] = ME "rpc/request/";
+
 static const char ANSWER[] = ME "attributes/response/";
-static const char RPC_REQUEST[] = ME "rpc/request/";
 
 /* In this order: subscribing to RPC makes the server deliver what is pending at once. */
 const char *const CORE_FILTERS[] = {
+    ME "rpc/response/+",
     ME "attributes",
     ME "attributes/response/+",
     ME "rpc/request/+",
@@ -44,10 +46,21 @@ void core_message(cradle_device_t *device, const char *topic, size_t topic_len, 
                   size_t len)
 {
     uint32_t id;
-    if (device->reply_due || !json_valid(payload, len)) {
-        /* An answer still waits for room on the wire: the server repeats, or times out. */
+    if (has_id(topic, topic_len, CORE_TOPIC_RPC_RESPONSE, &id)) {
+        /* One for a question given up, or of a server that invents them, changes nothing. */
+        if (id == device->steward.rpc && !device->steward.posted) {
+            core_talk_reply(device, payload, len);
+        } else {
+            device->ignored++;
+        }
+    } else if (device->state != CRADLE_ONLINE || !json_valid(payload, len)) {
+        device->ignored++; /* before *stream* nothing else was subscribed to */
+    } else if (device->reply_due || core_talk_busy(device)) {
+        /* The buffer is in use: the server repeats an RPC, or times out; attributes are asked for
+           again. */
+        device->ask_due = device->subscribed;
         device->ignored++;
-    } else if (has_id(topic, topic_len, RPC_REQUEST, &id)) {
+    } else if (has_id(topic, topic_len, CORE_TOPIC_STEWARD, &id)) {
         core_rpc_request(device, id, payload, len);
     } else if (has_id(topic, topic_len, ANSWER, &id)) {
         if (id == device->ask_id) {

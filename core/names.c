@@ -7,8 +7,9 @@ const char *cradle_state_name(cradle_state_t state)
     static const char *const names[CRADLE_STATES] = {
         [CRADLE_BLANK] = "blank",           [CRADLE_UNPROVISIONED] = "unprovisioned",
         [CRADLE_JOINING] = "joining",       [CRADLE_SETTING_CLOCK] = "setting_clock",
-        [CRADLE_CONNECTING] = "connecting", [CRADLE_ONLINE] = "online",
-        [CRADLE_STOPPING] = "stopping",     [CRADLE_RESETTING] = "resetting",
+        [CRADLE_CONNECTING] = "connecting", [CRADLE_ASKING] = "asking",
+        [CRADLE_ONLINE] = "online",         [CRADLE_STOPPING] = "stopping",
+        [CRADLE_RESETTING] = "resetting",
     };
     return (unsigned)state < CRADLE_STATES ? names[state] : "?";
 }
@@ -29,6 +30,8 @@ const char *cradle_event_name(cradle_event_type_t type)
         [CRADLE_EVENT_ACKED] = "acked",
         [CRADLE_EVENT_MESSAGE] = "message",
         [CRADLE_EVENT_RESET] = "reset",
+        [CRADLE_EVENT_PRESS] = "press",
+        [CRADLE_EVENT_DONE] = "done",
         [CRADLE_EVENT_SHUTDOWN] = "shutdown",
     };
     return (unsigned)type < CRADLE_EVENTS ? names[type] : "?";
@@ -47,6 +50,11 @@ const char *cradle_action_name(cradle_action_type_t type)
         [CRADLE_ACTION_CONNECT] = "connect",
         [CRADLE_ACTION_SUBSCRIBE] = "subscribe",
         [CRADLE_ACTION_PUBLISH] = "publish",
+        [CRADLE_ACTION_SIGN] = "sign",
+        [CRADLE_ACTION_VERIFY] = "verify",
+        [CRADLE_ACTION_REQUEST] = "request",
+        [CRADLE_ACTION_KEEP] = "keep",
+        [CRADLE_ACTION_POST] = "post",
         [CRADLE_ACTION_REBOOT] = "reboot",
         [CRADLE_ACTION_HALT] = "halt",
     };

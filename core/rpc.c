@@ -4,7 +4,8 @@
  * shared buffer and leaves with the next cradle_device_next, before anything else.
  *
  * Of our own: "reboot", and "factoryReset" (what an owner asks for is the owner's). A product's
- * handler of the same name is not called.
+ * handler of the same name is not called. "cradle.call" is the steward's doorbell, which has no
+ * content: the device says hello, and answers {}.
  */
 #include "core/internal.h"
 
@@ -72,9 +73,13 @@ void core_rpc_request(cradle_device_t *device, uint32_t id, const char *json, si
     json_find(json, len, "params", &params);
     bool reboot = json_equals(&method, "reboot");
     bool reset = json_equals(&method, "factoryReset");
+    bool bell = core_steward_there(device) && json_equals(&method, "cradle.call");
     begin(device, &writer);
     if (reboot || reset) {
         put_done(&writer);
+    } else if (bell) {
+        json_object(&writer);
+        json_end(&writer);
     } else {
         call(device, &method, &params, &writer);
     }
@@ -85,7 +90,9 @@ void core_rpc_request(cradle_device_t *device, uint32_t id, const char *json, si
     device->message_len = (uint16_t)size;
     device->reply_id = id;
     device->reply_due = true;
-    if (reboot) {
+    if (bell) {
+        core_steward_call(device);
+    } else if (reboot) {
         core_lifecycle_reboot(device);
     } else if (reset) {
         core_lifecycle_reset(device, "factory reset by RPC");

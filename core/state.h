@@ -19,6 +19,7 @@ typedef enum {
     CRADLE_TIMER_SERVICE, /* the provisioning service has done its work               */
     CRADLE_TIMER_ASK,     /* shared attributes were asked for, and no answer came     */
     CRADLE_TIMER_STABLE,  /* this connection counts as a good one                     */
+    CRADLE_TIMER_STEWARD, /* ask the steward; or: its answer did not come             */
     CRADLE_TIMERS,
 } cradle_timer_t;
 
@@ -41,6 +42,58 @@ typedef struct {
     uint8_t kind;       /* LIVE or BACKLOG of telemetry.c                        */
     uint8_t progress;   /* QUEUED, SENT or ACKED                                 */
 } cradle_flight_t;
+
+/* A bundle, as far as the brain needs it. */
+typedef struct {
+    int64_t version; /* 0: none */
+    char kid[JWS_KID_LEN + 1];
+    uint8_t key[BUNDLE_SPKI_SIZE];
+} cradle_bundle_t;
+
+/* What is between the device and its steward. */
+typedef struct {
+    /* kept in the settings, for this epoch */
+    bool streaming;
+    uint8_t granted; /* slot that waits for its commit; 0: none         */
+    uint32_t floor;  /* highest `iat`, seconds: time is never before it */
+    /* what is to be asked */
+    bool due;    /* now, when there is a carrier            */
+    bool hello;  /* before anything else that needs rights  */
+    bool claim;  /* answered *claim*                        */
+    bool ticket; /* there is one in the settings            */
+    bool renew;
+    bool commit; /* answered *commit first*                 */
+    bool fetch;  /* a newer bundle                          */
+    bool press;
+    bool called;     /* somebody wants a hello while another question is under way */
+    uint8_t attempt; /* exponent of the back-off */
+    uint8_t hurry;   /* questions since the last wait */
+    uint32_t after;  /* seconds, of the last answer */
+    /* the question under way */
+    uint8_t step;
+    uint8_t method;
+    uint8_t signer; /* slot */
+    uint8_t source; /* of the bundle that is looked at */
+    bool posted;    /* by HTTPS */
+    uint16_t token;
+    uint16_t at; /* in `message`: what is signed or verified */
+    uint16_t len;
+    uint16_t payload;
+    uint16_t payload_len;
+    uint16_t signature;
+    uint32_t rpc;
+    uint8_t nonce[JWS_NONCE_SIZE];
+    jws_bytes_t chain[ANSWER_CHAIN];
+    uint8_t spare; /* slot that the chain goes to */
+    uint8_t answer;
+    uint8_t reason;
+    /* keys and certificates */
+    bool loaded;
+    cradle_bundle_t bundle;
+    cradle_bundle_t next;
+    cradle_leaf_t leaves[CRADLE_SLOTS];
+    bool has[CRADLE_SLOTS];
+} cradle_steward_t;
 
 struct cradle_device {
     const cradle_port_t *port;
@@ -65,11 +118,15 @@ struct cradle_device {
     uint8_t cloud_attempt;
     uint8_t refused_attempt;
     bool refused;
+    uint8_t rounds;              /* in a row in which every certificate was refused */
+    bool direct;                 /* asking by HTTPS                                 */
     uint8_t slots[CRADLE_SLOTS]; /* in the order to try: newest first, birth last */
     uint8_t slot_count;
     uint8_t slot_at;
     cradle_wifi_t wifi;
     uint8_t epoch[CRADLE_EPOCH_SIZE];
+    char ticket[JWS_TICKET_MAX + 1]; /* of the candidate */
+    cradle_steward_t steward;
 
     /* time */
     bool clock_set;

@@ -7,6 +7,12 @@
  *     lost    i64 count, u64 up to which record (telemetry.c)
  *     config  the kept shared attributes (config.c)
  *     reset   there: a reset has begun and is to be ended
+ *     ticket  as the phone handed it over, until the claim is decided
+ *     steward version 1, epoch, 1 = *stream*, granted slot, u32 highest time seen (steward.c)
+ *     bundle  the newest that was verified (trust.c)
+ *     pending, slot1, slot2   the port's: keys and certificates
+ *
+ * A reset keeps steward (it is void in another epoch, except for the time), bundle and the slots.
  *
  * Epoch and Wi-Fi carry the same 16 bytes. Where they differ (or one of them is gone) somebody
  * else has erased or written the other, so the device counts as begun anew: a new epoch.
@@ -21,10 +27,14 @@ static const char EPOCH[] = "epoch";
 static const char LOST[] = "lost";
 static const char CONFIG[] = "config";
 static const char RESET[] = "reset";
+static const char STEWARD[] = "steward";
+const char CORE_TICKET[] = "ticket";
+const char CORE_PENDING[] = "pending";
 
 #define WIFI_VERSION 1
 #define WIFI_MAX     (3 + CRADLE_EPOCH_SIZE + CRADLE_SSID_MAX + CRADLE_PASSPHRASE_MAX)
 #define LOST_SIZE    16
+#define STEWARD_SIZE (7 + CRADLE_EPOCH_SIZE)
 
 static void put_le64(uint8_t *to, uint64_t value)
 {
@@ -48,6 +58,52 @@ static void draw_epoch(cradle_device_t *device)
     set(device, EPOCH, device->epoch, sizeof device->epoch);
 }
 
+void core_store_drop_ticket(cradle_device_t *device)
+{
+    device->steward.ticket = false;
+    device->port->erase(device->port->ctx, CORE_TICKET);
+}
+
+/* Before the Wi-Fi that it came with: without that it is dropped at boot. */
+static bool keep_ticket(cradle_device_t *device)
+{
+    size_t len = strlen(device->ticket);
+    if (len > 0 && !set(device, CORE_TICKET, device->ticket, len)) {
+        return false;
+    }
+    device->steward.ticket = device->steward.ticket || len > 0;
+    bytes_wipe(device->ticket, sizeof device->ticket);
+    return true;
+}
+
+bool core_store_keep_steward(cradle_device_t *device)
+{
+    const cradle_steward_t *s = &device->steward;
+    uint8_t blob[STEWARD_SIZE] = {1};
+    memcpy(blob + 1, device->epoch, CRADLE_EPOCH_SIZE);
+    blob[CRADLE_EPOCH_SIZE + 1] = s->streaming;
+    blob[CRADLE_EPOCH_SIZE + 2] = s->granted;
+    bytes_put_le32(blob + CRADLE_EPOCH_SIZE + 3, s->floor);
+    return set(device, STEWARD, blob, sizeof blob);
+}
+
+static void load_steward(cradle_device_t *device)
+{
+    cradle_steward_t *s = &device->steward;
+    uint8_t blob[STEWARD_SIZE];
+    size_t len = 0;
+    if (!device->port->get(device->port->ctx, STEWARD, blob, sizeof blob, &len) ||
+        len != sizeof blob || blob[0] != 1) {
+        return;
+    }
+    s->floor = bytes_get_le32(blob + CRADLE_EPOCH_SIZE + 3);
+    if (memcmp(blob + 1, device->epoch, CRADLE_EPOCH_SIZE) == 0) {
+        s->streaming = blob[CRADLE_EPOCH_SIZE + 1] == 1;
+        s->granted = blob[CRADLE_EPOCH_SIZE + 2];
+        s->granted = s->granted < CRADLE_SLOTS ? s->granted : 0;
+    }
+}
+
 bool core_store_keep_wifi(cradle_device_t *device)
 {
     uint8_t blob[WIFI_MAX];
@@ -63,7 +119,7 @@ bool core_store_keep_wifi(cradle_device_t *device)
     blob[at++] = (uint8_t)passphrase;
     memcpy(blob + at, device->wifi.passphrase, passphrase);
     at += passphrase;
-    bool kept = set(device, WIFI, blob, at);
+    bool kept = keep_ticket(device) && set(device, WIFI, blob, at);
     bytes_wipe(blob, sizeof blob);
     return kept;
 }
@@ -138,6 +194,8 @@ void core_store_reset(cradle_device_t *device)
     set(device, RESET, "1", 1);
     port->erase(port->ctx, WIFI);
     port->erase(port->ctx, CONFIG);
+    port->erase(port->ctx, CORE_PENDING);
+    core_store_drop_ticket(device);
     port->trim(port->ctx, UINT64_MAX);
     if (port->purge != NULL) {
         port->purge(port->ctx);
@@ -147,10 +205,21 @@ void core_store_reset(cradle_device_t *device)
     device->lost_upto = 0;
     save_lost(device);
     bytes_wipe(&device->wifi, sizeof device->wifi);
+    bytes_wipe(device->ticket, sizeof device->ticket);
     device->kept = false;
     device->candidate = false;
     draw_epoch(device);
     port->erase(port->ctx, RESET);
+}
+
+void core_store_new_epoch(cradle_device_t *device)
+{
+    draw_epoch(device);
+    if (device->kept) {
+        core_store_keep_wifi(device);
+    }
+    device->steward.streaming = false;
+    device->steward.granted = 0;
 }
 
 void core_store_load(cradle_device_t *device)
@@ -167,9 +236,14 @@ void core_store_load(cradle_device_t *device)
                  len == sizeof device->epoch;
     device->kept = load_wifi(device, &fits);
     if (!known || (device->kept && !fits)) {
-        draw_epoch(device);
-        if (device->kept) {
-            core_store_keep_wifi(device);
-        }
+        core_store_new_epoch(device);
+    }
+    load_steward(device);
+    uint8_t ticket[JWS_TICKET_MAX];
+    device->steward.ticket =
+        device->kept && port->get(port->ctx, CORE_TICKET, ticket, sizeof ticket, &len);
+    bytes_wipe(ticket, sizeof ticket);
+    if (!device->kept) {
+        core_store_drop_ticket(device);
     }
 }

@@ -21,8 +21,10 @@ enum { DATED = 1, UNDATED = 2 };
 
 void core_telemetry_clock(cradle_device_t *device, int64_t unix_ms)
 {
-    /* Before the firmware was built it cannot be: a broken or lying time server. */
-    if (unix_ms < device->facts.built * 1000 || unix_ms <= 0) {
+    /* Before the firmware was built, or the steward signed, it cannot be: a broken or lying time
+     * server. */
+    if (unix_ms < device->facts.built * 1000 || unix_ms < (int64_t)device->steward.floor * 1000 ||
+        unix_ms <= 0) {
         device->ignored++;
         return;
     }
@@ -32,6 +34,23 @@ void core_telemetry_clock(cradle_device_t *device, int64_t unix_ms)
         device->first_offset = device->offset;
         device->backlog = true; /* records of this boot can be dated now */
     }
+}
+
+void core_telemetry_floor(cradle_device_t *device, int64_t unix_s)
+{
+    if (unix_s > device->steward.floor) {
+        device->steward.floor = (uint32_t)unix_s;
+    }
+    if (device->clock_set && (int64_t)device->now + device->offset < unix_s * 1000) {
+        core_telemetry_clock(device, unix_s * 1000);
+    }
+}
+
+int64_t core_telemetry_now(const cradle_device_t *device)
+{
+    int64_t least =
+        device->facts.built > device->steward.floor ? device->facts.built : device->steward.floor;
+    return device->clock_set ? (int64_t)device->now + device->offset : least * 1000;
 }
 
 /* A time stamp that no other record has. */
@@ -118,7 +137,8 @@ cradle_queued_t cradle_device_telemetry(cradle_device_t *device, const char *val
     if (now_ms > device->now) {
         device->now = now_ms;
     }
-    if (!device->kept || device->state == CRADLE_STOPPING || device->state == CRADLE_RESETTING) {
+    if (!device->kept || core_steward_holds(device) || device->state == CRADLE_STOPPING ||
+        device->state == CRADLE_RESETTING) {
         return CRADLE_NOT_NOW;
     }
     if (len > CRADLE_VALUES_MAX) {
@@ -134,7 +154,8 @@ cradle_queued_t cradle_device_telemetry(cradle_device_t *device, const char *val
 
 void core_telemetry_start(cradle_device_t *device)
 {
-    if (device->kept && device->product != NULL && device->product->sample != NULL) {
+    if (device->kept && !core_steward_holds(device) && device->product != NULL &&
+        device->product->sample != NULL) {
         core_arm(device, CRADLE_TIMER_SAMPLE, 0);
     }
 }
@@ -170,10 +191,10 @@ void core_telemetry_health(cradle_device_t *device)
     json_object(&writer);
     json_key(&writer, "uptime_s");
     json_put_i64(&writer, (int64_t)((device->now - device->booted) / 1000));
-    if (device->clock_set && device->facts.birth_not_after != 0) {
-        int64_t now = ((int64_t)device->now + device->offset) / 1000;
+    uint8_t slot = device->slots[device->slot_at];
+    if (device->clock_set && device->steward.leaves[slot].not_after != 0) {
         json_key(&writer, "cert_days_left");
-        json_put_i64(&writer, (device->facts.birth_not_after - now) / 86400);
+        json_put_i64(&writer, core_talk_days(device, slot));
     }
     json_key(&writer, "dropped");
     json_put_i64(&writer, (int64_t)core_telemetry_dropped(device));

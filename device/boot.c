@@ -10,6 +10,9 @@
 #include "flash/partition.h"
 #include "flash/spiffs.h"
 #include "pki/chain.h"
+#include "statement/jws.h"
+
+#define IDENTITY_BUNDLE "/bundle.jws"
 
 static bool read_app(boot_t *boot, err_t *err)
 {
@@ -108,6 +111,15 @@ static bool read_json(boot_t *boot, const spiffs_t *fs, err_t *err)
     return ok;
 }
 
+/* Whether it is any good the brain finds out. */
+static bool read_bundle(boot_t *boot, const spiffs_t *fs, err_t *err)
+{
+    spiffs_entry_t entry;
+    return !spiffs_find(fs, IDENTITY_BUNDLE, &entry, NULL) ||
+           spiffs_read(fs, &entry, JWS_BUNDLE_MAX, &boot->bundle, &boot->bundle_len, err) ||
+           err_add(err, IDENTITY_BUNDLE);
+}
+
 static bool check_identity(boot_t *boot, err_t *err)
 {
     if (!pki_cert_facts(boot->chain.cert[0], &boot->leaf, err)) {
@@ -135,7 +147,7 @@ static bool read_identity(boot_t *boot, err_t *err)
     }
     bool ok = read_key(boot, &fs, err) && read_chain(&fs, SITE_IDENTITY_CERT, &boot->chain, err) &&
               read_chain(&fs, SITE_IDENTITY_SERVER, &boot->anchors, err) &&
-              read_json(boot, &fs, err) && check_identity(boot, err);
+              read_json(boot, &fs, err) && read_bundle(boot, &fs, err) && check_identity(boot, err);
     bytes_wipe(image, size);
     free(image);
     return ok || err_add(err, "the identity in flash");
@@ -180,6 +192,7 @@ bool boot_open(boot_t *boot, flash_t *flash, const uint8_t mac[6], err_t *err)
 void boot_close(boot_t *boot)
 {
     pki_key_free(boot->key);
+    free(boot->bundle);
     pki_chain_free(&boot->chain);
     pki_chain_free(&boot->anchors);
     flash_close(boot->flash);

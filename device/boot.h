@@ -31,6 +31,8 @@ typedef struct {
     char service[20]; /* ESP-PROV-XXXX: the last two bytes of the MAC */
     bool has_json;
     site_identity_t identity;
+    char *bundle; /* /bundle.jws, unverified; NULL: none */
+    size_t bundle_len;
     EVP_PKEY *key;
     pki_chain_t chain;   /* leaf first                       */
     pki_chain_t anchors; /* what the server is checked against */

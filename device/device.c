@@ -8,7 +8,9 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "device/keys.h"
 #include "device/link.h"
+#include "device/post.h"
 #include "device/provisioning.h"
 #include "device/radio.h"
 #include "device/sensors.h"
@@ -32,6 +34,12 @@ struct device {
     loop_timer_t tick;
     loop_timer_t join_timer;
     loop_timer_t clock_timer;
+    post_t *post;
+    uint16_t post_token;
+    /* What the brain asked for is answered from a timer, as a slow chip would. */
+    loop_timer_t done_timer;
+    cradle_event_t done;
+    uint8_t done_data[STATEMENT_CSR_MAX];
     char ssid[33]; /* of the join under way, or of the network we are in */
     char passphrase[65];
     radio_joined_t joined;
@@ -110,6 +118,98 @@ static void on_provisioning(void *ctx, const cradle_event_t *event)
     feed(ctx, event);
 }
 
+/* ---- cryptography and HTTPS for the steward ---- */
+
+static void on_done(void *ctx)
+{
+    device_t *device = ctx;
+    feed(device, &device->done);
+}
+
+static void answer(device_t *device, uint16_t token, bool good, size_t len, const err_t *err)
+{
+    if (!good && err->kind != ERR_NONE) {
+        note(device, err->text);
+    }
+    device->done = (cradle_event_t){.type = CRADLE_EVENT_DONE,
+                                    .u.done = {token, good, device->done_data, len}};
+    loop_timer_start(device->loop, &device->done_timer, 0, on_done, device, NULL);
+}
+
+static void do_crypto(device_t *device, const cradle_action_t *action)
+{
+    boot_t *boot = &device->boot;
+    uint8_t *out = device->done_data;
+    size_t cap = sizeof device->done_data;
+    size_t len = 0;
+    err_t err = ERR_INIT;
+    bool good;
+    if (action->type == CRADLE_ACTION_SIGN) {
+        good = keys_sign(boot, action->u.sign.slot, action->u.sign.data, action->u.sign.len, out,
+                         cap, &len, &err);
+        answer(device, action->u.sign.token, good, len, &err);
+    } else if (action->type == CRADLE_ACTION_VERIFY) {
+        good = keys_verify(action->u.verify.key, action->u.verify.key_len, action->u.verify.data,
+                           action->u.verify.len, action->u.verify.signature);
+        answer(device, action->u.verify.token, good, 0, &err);
+    } else if (action->type == CRADLE_ACTION_REQUEST) {
+        good = keys_request(boot, out, cap, &len, &err);
+        answer(device, action->u.request.token, good, len, &err);
+    } else {
+        good = keys_keep(boot, action->u.keep.slot, action->u.keep.counter, action->u.keep.chain,
+                         &err);
+        answer(device, action->u.keep.token, good, 0, &err);
+    }
+}
+
+static void end_post(device_t *device)
+{
+    post_free(device->post);
+    device->post = NULL;
+}
+
+static void on_posted(void *ctx, const char *body, size_t len, const char *text)
+{
+    device_t *device = ctx;
+    const cradle_event_t event = {.type = CRADLE_EVENT_DONE,
+                                  .u.done = {device->post_token, body != NULL, body, len}};
+    if (text[0] != '\0') {
+        note(device, text);
+    }
+    feed(device, &event);
+    end_post(device);
+}
+
+static void do_post(device_t *device, const cradle_action_t *action)
+{
+    char address[SITE_HOST_SIZE];
+    pki_chain_t anchors;
+    err_t err = ERR_INIT;
+    int64_t unix_ms = cradle_device_time(&device->brain, loop_now_ms(device->loop));
+    end_post(device);
+    device->post_token = action->u.post.token;
+    if (!radio_resolve(device->settings.networks, device->ssid, device->boot.identity.steward,
+                       address, &err) ||
+        !keys_anchors(&device->boot, &anchors, &err)) {
+        answer(device, action->u.post.token, false, 0, &err);
+        return;
+    }
+    cradle_status_t status;
+    cradle_device_status(&device->brain, &status);
+    const post_target_t target = {.name = device->boot.identity.steward,
+                                  .address = address,
+                                  .path = "/device",
+                                  .anchors = &anchors,
+                                  .now = unix_ms / 1000,
+                                  .clock_unset = !status.clock_set};
+    device->post = post_start(device->loop, &target, action->u.post.data, action->u.post.len,
+                              on_posted, device);
+    pki_chain_free(&anchors);
+    if (device->post == NULL) {
+        answer(device, action->u.post.token, false, 0, &err);
+    }
+}
+
 /* ---- actions ---- */
 
 static void start_provisioning(device_t *device)
@@ -140,8 +240,23 @@ static void connect(device_t *device, const cradle_action_t *action)
     if (!radio_resolve(device->settings.networks, device->ssid, name, address, &err)) {
         note(device, err.text);
     }
-    link_connect(device->link, name, address, action->u.connect.unix_ms,
-                 action->u.connect.clock_set);
+    keys_identity_t identity;
+    pki_chain_t anchors = PKI_CHAIN_INIT;
+    err.kind = ERR_NONE;
+    if (!keys_open(&device->boot, action->u.connect.slot, &identity, &err) ||
+        !keys_anchors(&device->boot, &anchors, &err)) {
+        note(device, err.text); /* the attempt then has no certificate, and is refused */
+    }
+    const link_target_t target = {.name = name,
+                                  .address = address,
+                                  .chain = &identity.chain,
+                                  .key = identity.key,
+                                  .anchors = &anchors,
+                                  .unix_ms = action->u.connect.unix_ms,
+                                  .clock_set = action->u.connect.clock_set};
+    link_connect(device->link, &target);
+    keys_close(&identity);
+    pki_chain_free(&anchors);
 }
 
 static void join(device_t *device, const cradle_action_t *action)
@@ -156,6 +271,7 @@ static void leave(device_t *device)
     loop_timer_stop(device->loop, &device->join_timer);
     loop_timer_stop(device->loop, &device->clock_timer);
     bytes_wipe(device->passphrase, sizeof device->passphrase);
+    end_post(device);
 }
 
 static void halt(device_t *device, bool reboot)
@@ -202,6 +318,15 @@ static void perform(device_t *device, const cradle_action_t *action)
         /* The MQTT window is wider than the brain's: it is never refused while connected. */
         link_publish(device->link, action->u.publish.topic, action->u.publish.payload,
                      action->u.publish.len, action->u.publish.qos, action->u.publish.token);
+        break;
+    case CRADLE_ACTION_SIGN:
+    case CRADLE_ACTION_VERIFY:
+    case CRADLE_ACTION_REQUEST:
+    case CRADLE_ACTION_KEEP:
+        do_crypto(device, action);
+        break;
+    case CRADLE_ACTION_POST:
+        do_post(device, action);
         break;
     case CRADLE_ACTION_REBOOT:
         halt(device, true);
@@ -258,6 +383,13 @@ static void on_changed(void *ctx, cradle_state_t from, cradle_state_t to, const 
     note(device, text);
 }
 
+static bool leaf(void *ctx, uint8_t slot, cradle_leaf_t *out)
+{
+    stores_t *stores = ctx;
+    device_t *device = stores->changed_ctx;
+    return keys_leaf(&device->boot, slot, out);
+}
+
 static void random_bytes(void *ctx, void *out, size_t len)
 {
     (void)ctx;
@@ -288,6 +420,7 @@ bool device_open(device_t **device, loop_t *loop, flash_t *flash, const uint8_t 
     stores_init(&d->stores, &d->boot.settings, &d->boot.outbox, &d->port);
     d->port.ctx = &d->stores;
     d->port.random = random_bytes;
+    d->port.leaf = leaf;
     d->stores.changed_ctx = d;
     d->stores.changed = on_changed;
     sensors_product(&d->sensors, &d->product);
@@ -299,7 +432,14 @@ bool device_open(device_t **device, loop_t *loop, flash_t *flash, const uint8_t 
                                   .version = d->boot.app.version,
                                   .birth_not_after = d->boot.leaf.not_after,
                                   /* a clock can never be right before its own certificate */
-                                  .built = d->boot.leaf.not_before};
+                                  .built = d->boot.leaf.not_before,
+                                  .site = d->boot.identity.site,
+                                  .steward = d->boot.identity.steward,
+                                  .anchor = d->boot.identity.anchor_key,
+                                  .anchor_len = d->boot.identity.anchor_key_len,
+                                  .bundle = d->boot.bundle,
+                                  .bundle_len = d->boot.bundle_len,
+                                  .ask = d->boot.identity.ask};
     cradle_device_init(&d->brain, &d->port, &d->product, &facts, loop_now_ms(loop));
     pump(d);
     *device = d;
@@ -309,6 +449,11 @@ bool device_open(device_t **device, loop_t *loop, flash_t *flash, const uint8_t 
 void device_reset(device_t *device)
 {
     feed_type(device, CRADLE_EVENT_RESET);
+}
+
+void device_press(device_t *device)
+{
+    feed_type(device, CRADLE_EVENT_PRESS);
 }
 
 void device_stop(device_t *device)
@@ -322,6 +467,7 @@ void device_close(device_t *device)
         return;
     }
     loop_timer_stop(device->loop, &device->tick);
+    loop_timer_stop(device->loop, &device->done_timer);
     leave(device);
     provisioning_stop(device->provisioning);
     link_free(device->link);

@@ -36,6 +36,9 @@ bool device_open(device_t **device, loop_t *loop, flash_t *flash, const uint8_t 
 /* The button: a factory reset. */
 void device_reset(device_t *device);
 
+/* The button, short: confirms a claim code. */
+void device_press(device_t *device);
+
 /* Asks it to end; `halted` follows. */
 void device_stop(device_t *device);
 

@@ -267,22 +267,21 @@ static void on_end(void *ctx, const tls_end_t *end)
 
 /* ---- what the brain wants ---- */
 
-static bool begin(link_t *link, const char *name, const char *address, int64_t unix_ms,
-                  bool clock_set, err_t *err)
+static bool begin(link_t *link, const link_target_t *target, err_t *err)
 {
     char host[NET_HOST_SIZE];
     uint16_t port;
     int fd;
     tls_context_t *context;
-    if (!net_split(name, host, &port, err)) {
+    if (!net_split(target->name, host, &port, err)) {
         return false;
     }
-    const tls_client_settings_t settings = {.chain = &link->boot->chain,
-                                            .key = link->boot->key,
-                                            .anchors = &link->boot->anchors,
+    const tls_client_settings_t settings = {.chain = target->chain,
+                                            .key = target->key,
+                                            .anchors = target->anchors,
                                             .name = host,
-                                            .now = unix_ms / 1000,
-                                            .clock_unset = !clock_set};
+                                            .now = target->unix_ms / 1000,
+                                            .clock_unset = !target->clock_set};
     const tls_handlers_t handlers = {
         .on_ready = on_ready,
         .on_readable = on_readable,
@@ -293,14 +292,13 @@ static bool begin(link_t *link, const char *name, const char *address, int64_t u
     if (!tls_client_context(&context, &settings, err)) {
         return false;
     }
-    bool ok = net_connect(address, &fd, err) &&
+    bool ok = net_connect(target->address, &fd, err) &&
               tls_connect(&link->tls, link->loop, context, fd, &handlers, err);
     tls_context_free(context);
     return ok;
 }
 
-void link_connect(link_t *link, const char *name, const char *address, int64_t unix_ms,
-                  bool clock_set)
+void link_connect(link_t *link, const link_target_t *target)
 {
     err_t err = ERR_INIT;
     drop(link);
@@ -310,7 +308,7 @@ void link_connect(link_t *link, const char *name, const char *address, int64_t u
         return;
     }
     mqtt_out_init(&link->out, link->out_buf, OUTPUT_MAX);
-    if (!begin(link, name, address, unix_ms, clock_set, &err)) {
+    if (!begin(link, target, &err)) {
         link->tls = NULL;
         report_down(link, CRADLE_DOWN_OUTAGE, false, err.text);
     }

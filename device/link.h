@@ -35,11 +35,19 @@ bool link_open(link_t **link, loop_t *loop, const boot_t *boot, const link_handl
                err_t *err);
 void link_free(link_t *link);
 
-/* Begins an attempt: `name` is the configured "host:port", `address` where it leads. unix_ms is
-   the time for date checks; clock_set false forgives "not yet valid". Failure to begin is reported
+typedef struct {
+    const char *name;         /* configured "host:port" */
+    const char *address;      /* where it leads         */
+    const pki_chain_t *chain; /* own, leaf first        */
+    EVP_PKEY *key;
+    const pki_chain_t *anchors;
+    int64_t unix_ms; /* time for date checks; ...                     */
+    bool clock_set;  /* ... false forgives "not yet valid"            */
+} link_target_t;
+
+/* Begins an attempt. Nothing of the target is needed after the call. Failure to begin is reported
    as CLOUD_DOWN, later. */
-void link_connect(link_t *link, const char *name, const char *address, int64_t unix_ms,
-                  bool clock_set);
+void link_connect(link_t *link, const link_target_t *target);
 
 /* Ends the connection or the attempt, with an MQTT DISCONNECT when it is up. No event follows. */
 void link_disconnect(link_t *link);

@@ -66,6 +66,12 @@ static void changed(void *ctx, cradle_state_t from, cradle_state_t to, const cha
     }
 }
 
+static void purge(void *ctx)
+{
+    stores_t *s = ctx;
+    settings_purge(s->settings);
+}
+
 void stores_init(stores_t *stores, settings_t *settings, outbox_t *outbox, cradle_port_t *port)
 {
     memset(stores, 0, sizeof *stores);
@@ -78,5 +84,6 @@ void stores_init(stores_t *stores, settings_t *settings, outbox_t *outbox, cradl
     port->read = read_record;
     port->trim = trim;
     port->dropped = dropped;
+    port->purge = purge;
     port->changed = changed;
 }

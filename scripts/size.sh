@@ -8,7 +8,7 @@ CODE_MAX=$((24 * 1024))
 RAM_MAX=$((8 * 1024))
 CC=${CC_CHIP:-riscv64-unknown-elf-gcc}
 PREFIX=${CC%gcc}
-FLAGS="-march=rv32imc -misa-spec=2.2 -mabi=ilp32 --specs=picolibc.specs -std=c11 -Os
+FLAGS="-march=rv32imc -misa-spec=2.2 -mabi=ilp32 --specs=picolibc.specs -std=c11 -Os -msave-restore
     -ffunction-sections -fdata-sections -Wall -Wextra -Werror -Ilib -I."
 out=build/size
 rm -rf $out
@@ -36,7 +36,7 @@ void firmware(const cradle_port_t *port, const cradle_product_t *product,
 }
 END
 objects=""
-for source in $out/firmware.c core/*.c lib/json/json_reader.c lib/json/json_value.c \
+for source in $out/firmware.c core/*.c lib/statement/[!r]*.c lib/json/json_reader.c lib/json/json_value.c \
         lib/json/json_writer.c lib/base/bytes.c; do
     object=$out/$(basename "$source" .c).o
     $CC $FLAGS -fcallgraph-info=su -c "$source" -o "$object"

@@ -8,9 +8,9 @@
 
 #include "core/device.h"
 
-#define FAKE_SETTINGS 8
+#define FAKE_SETTINGS 16
 #define FAKE_RECORDS  4096
-#define FAKE_VALUE    1100
+#define FAKE_VALUE    3600
 #define FAKE_TEXT     4096
 
 /* What survives a power cut. */

@@ -719,10 +719,10 @@ static void impossible_events_change_nothing(void **state)
         cradle_state_t state;
         const char *possible; /* one letter an event, in the order of the enum, '-' is impossible */
     } cases[] = {
-        {CRADLE_BLANK, "t-----c-----rs"},      {CRADLE_UNPROVISIONED, "tc-f--c-----rs"},
-        {CRADLE_JOINING, "t-dfudc-----rs"},    {CRADLE_SETTING_CLOCK, "t-d--dc-----rs"},
-        {CRADLE_CONNECTING, "t-d--dcud---rs"}, {CRADLE_ONLINE, "t-d--dc-ds-mrs"},
-        {CRADLE_STOPPING, "tcdfudcudsamrs"},   {CRADLE_RESETTING, "tcdfudcudsamrs"},
+        {CRADLE_BLANK, "t-----c-----r-xs"},      {CRADLE_UNPROVISIONED, "tc-f--c-----r-xs"},
+        {CRADLE_JOINING, "t-dfudc-----r-xs"},    {CRADLE_SETTING_CLOCK, "t-d--dc-----r-xs"},
+        {CRADLE_CONNECTING, "t-d--dcud---r-xs"}, {CRADLE_ONLINE, "t-d--dc-ds-mrpxs"},
+        {CRADLE_STOPPING, "tcdfudcudsamrpxs"},   {CRADLE_RESETTING, "tcdfudcudsamrpxs"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
