@@ -113,6 +113,11 @@ static void on_link(void *ctx, const cradle_event_t *event, const char *text)
     feed(device, event);
 }
 
+static void on_status(void *ctx, cradle_status_t *status)
+{
+    device_status(ctx, status);
+}
+
 static void on_provisioning(void *ctx, const cradle_event_t *event)
 {
     feed(ctx, event);
@@ -216,7 +221,7 @@ static void start_provisioning(device_t *device)
 {
     err_t err = ERR_INIT;
     char text[128];
-    const provisioning_handler_t handler = {device, on_provisioning, note};
+    const provisioning_handler_t handler = {device, on_provisioning, on_status, note};
     if (device->provisioning != NULL) {
         return;
     }

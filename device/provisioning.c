@@ -21,7 +21,9 @@ struct provisioning {
     loop_fd_t watch;
     loop_timer_t timer;
     loop_timer_t scan_timer;
-    char announced[FILE_PATH_MAX]; /* "" when not announced */
+    char ticket[JWS_TICKET_MAX + 1]; /* "" for none; of ...   */
+    uint32_t ticket_session;         /* ... this session       */
+    char announced[FILE_PATH_MAX];   /* "" when not announced */
 };
 
 /* What a scan takes on the simulated radio. */
@@ -80,8 +82,10 @@ static bool scan_start(void *ctx, const protocomm_scan_t *how)
 static bool apply(void *ctx, const protocomm_credentials_t *credentials)
 {
     provisioning_t *service = ctx;
+    bool ticket = service->ticket[0] != '\0' && service->ticket_session == credentials->session;
     const cradle_event_t event = {.type = CRADLE_EVENT_CREDENTIALS,
-                                  .u.credentials = {credentials->ssid, credentials->passphrase}};
+                                  .u.credentials = {credentials->ssid, credentials->passphrase,
+                                                    ticket ? service->ticket : NULL}};
     service->handler.event(service->handler.ctx, &event);
     return true;
 }
@@ -103,7 +107,9 @@ static void finished(void *ctx)
 static void session_up(void *ctx, uint32_t session)
 {
     provisioning_t *service = ctx;
-    (void)session;
+    if (session != service->ticket_session) {
+        bytes_wipe(service->ticket, sizeof service->ticket);
+    }
     service->handler.note(service->handler.ctx, "a phone has opened a session");
 }
 
@@ -122,10 +128,16 @@ static bool cradle_info(void *ctx, uint32_t session, const uint8_t *in, size_t i
 {
     provisioning_t *service = ctx;
     const boot_t *boot = service->boot;
+    cradle_status_t status;
+    char leaf[44] = "";
+    char epoch[23] = "";
     json_writer_t w;
     (void)session;
     (void)in;
     (void)in_len;
+    service->handler.status(service->handler.ctx, &status);
+    bytes_to_base64url(status.leaf.hash, sizeof status.leaf.hash, leaf, sizeof leaf);
+    bytes_to_base64url(status.epoch, sizeof status.epoch, epoch, sizeof epoch);
     json_writer_init(&w, (char *)out, cap);
     json_object(&w);
     json_key(&w, "v");
@@ -137,7 +149,53 @@ static bool cradle_info(void *ctx, uint32_t session, const uint8_t *in, size_t i
     json_key(&w, "fw");
     json_put_string(&w, boot->app.version);
     json_key(&w, "leaf");
-    json_put_string(&w, boot->leaf.sha256_hex);
+    json_put_string(&w, leaf);
+    json_key(&w, "ep");
+    json_put_string(&w, epoch);
+    if (boot->identity.steward[0] != '\0') {
+        json_key(&w, "steward");
+        json_put_string(&w, boot->identity.steward);
+    }
+    json_key(&w, "ask");
+    json_put_bool(&w, boot->identity.ask);
+    json_end(&w);
+    return json_writer_done(&w, out_len);
+}
+
+/* ---- cradle-claim: a ticket, for the steward ---- */
+
+/* Only its form: what it is worth the steward knows. */
+static const char *ticket_fault(const provisioning_t *service, const uint8_t *in, size_t in_len)
+{
+    jws_t jws;
+    if (service->boot->identity.steward[0] == '\0') {
+        return "this device has no steward: it needs no ticket";
+    }
+    if (in_len > JWS_TICKET_MAX || jws_open(JWS_TICKET, (const char *)in, in_len, &jws) != JWS_OK) {
+        return "this is no ticket";
+    }
+    return NULL;
+}
+
+static bool cradle_claim(void *ctx, uint32_t session, const uint8_t *in, size_t in_len,
+                         uint8_t *out, size_t cap, size_t *out_len)
+{
+    provisioning_t *service = ctx;
+    const char *fault = ticket_fault(service, in, in_len);
+    json_writer_t w;
+    bytes_wipe(service->ticket, sizeof service->ticket);
+    if (fault == NULL) {
+        memcpy(service->ticket, in, in_len);
+        service->ticket_session = session;
+    }
+    json_writer_init(&w, (char *)out, cap);
+    json_object(&w);
+    json_key(&w, fault == NULL ? "ok" : "error");
+    if (fault == NULL) {
+        json_put_bool(&w, true);
+    } else {
+        json_put_string(&w, fault);
+    }
     json_end(&w);
     return json_writer_done(&w, out_len);
 }
@@ -186,8 +244,11 @@ static bool open_service(provisioning_t *service, err_t *err)
                                    .refused = refused};
     const protocomm_random_t random = {0};
     service->device = protocomm_device_new(&security, &port, err);
-    if (service->device == NULL || !protocomm_device_endpoint(service->device, "cradle-info", false,
-                                                              cradle_info, service, err)) {
+    if (service->device == NULL ||
+        !protocomm_device_endpoint(service->device, "cradle-info", false, cradle_info, service,
+                                   err) ||
+        !protocomm_device_endpoint(service->device, "cradle-claim", true, cradle_claim, service,
+                                   err)) {
         return false;
     }
     service->httpd = protocomm_httpd_new(service->device, "127.0.0.1", 0, &random, err);
@@ -233,6 +294,7 @@ void provisioning_stop(provisioning_t *service)
     if (service->device != NULL) {
         protocomm_device_free(service->device);
     }
+    bytes_wipe(service->ticket, sizeof service->ticket);
     free(service);
 }
 
