@@ -12,7 +12,6 @@
 #include "pki/chain.h"
 #include "statement/jws.h"
 
-#define IDENTITY_BUNDLE "/bundle.jws"
 
 static bool read_app(boot_t *boot, err_t *err)
 {
@@ -115,9 +114,9 @@ static bool read_json(boot_t *boot, const spiffs_t *fs, err_t *err)
 static bool read_bundle(boot_t *boot, const spiffs_t *fs, err_t *err)
 {
     spiffs_entry_t entry;
-    return !spiffs_find(fs, IDENTITY_BUNDLE, &entry, NULL) ||
+    return !spiffs_find(fs, SITE_IDENTITY_BUNDLE, &entry, NULL) ||
            spiffs_read(fs, &entry, JWS_BUNDLE_MAX, &boot->bundle, &boot->bundle_len, err) ||
-           err_add(err, IDENTITY_BUNDLE);
+           err_add(err, SITE_IDENTITY_BUNDLE);
 }
 
 static bool check_identity(boot_t *boot, err_t *err)
