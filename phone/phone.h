@@ -9,6 +9,7 @@
 #ifndef CRADLE_PHONE_PHONE_H
 #define CRADLE_PHONE_PHONE_H
 
+#include "phone/account.h"
 #include "protocomm/client.h"
 
 #define PHONE_DEVICES_MAX 1024
@@ -59,10 +60,13 @@ typedef enum {
     PHONE_NO_NETWORK,       /* the device does not find the network                  */
     PHONE_TIMEOUT,          /* neither joined nor failed in time                     */
     PHONE_REFUSED,          /* the device said no, or speaks another security        */
+    PHONE_NO_TICKET,        /* the steward gave none, or could not be asked          */
+    PHONE_CLAIM_REFUSED,    /* the device does not take the ticket                   */
     PHONE_FAILED,           /* it makes no sense, or the system failed               */
 } phone_result_t;
 
-/* "ok", "gone", "secret-needed", "secret", "auth", "not-found", "timeout", "refused", "failed". */
+/* "ok", "gone", "secret-needed", "secret", "auth", "not-found", "timeout", "refused", "ticket",
+   "claim", "failed". */
 const char *phone_result_name(phone_result_t result);
 
 typedef enum {
@@ -70,7 +74,18 @@ typedef enum {
     PHONE_STEP_SESSION, /* encrypts, proves and checks the secret  */
     PHONE_STEP_SEND,    /* hands over the network's name           */
     PHONE_STEP_JOIN,    /* the device tries the network            */
+    PHONE_STEP_CLAIM,   /* after SESSION, with an account only: fetches a ticket, hands it over */
 } phone_step_t;
+
+/* What a device of ours says of itself (cradle-info). Texts are printable ASCII. */
+typedef struct {
+    char sn[PHONE_SN_SIZE]; /* "": it says nothing */
+    char model[33];
+    char firmware[33];
+    char epoch[PHONE_EPOCH_SIZE];
+    char steward[262]; /* "host:port", as the device reaches it; "": it has none */
+    bool ask;          /* it streams nothing before the steward said so          */
+} phone_info_t;
 
 typedef struct {
     const char *address;    /* HOST:PORT */
@@ -79,6 +94,9 @@ typedef struct {
     int security;           /* 0, 1, 2, or -1: what the device says */
     const char *username;   /* security 2; NULL or "": "wifiprov", as Espressif's apps */
     int join_timeout_ms;    /* 0: 60 seconds */
+    /* Who claims the device, if it names a steward; NULL: nobody. Without a ticket nothing is
+       applied: the device goes on waiting for Wi-Fi, and all can be tried again. */
+    const phone_account_t *account;
     /* Asked only when the device wants a secret; NULL: there is none. False with an error: give up.
        The library wipes the buffer. */
     bool (*secret)(void *ctx, char out[PROTOCOMM_POP_MAX + 1], err_t *err);
@@ -90,6 +108,8 @@ typedef struct {
 typedef struct {
     int security;
     protocomm_connected_t connected;
+    phone_info_t info;
+    bool claimed; /* it was handed a ticket; phone_claim_wait tells what becomes of it */
 } phone_joined_t;
 
 /* From nothing to joined. After PHONE_WRONG_PASSPHRASE, PHONE_NO_NETWORK and PHONE_WRONG_SECRET it

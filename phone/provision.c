@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "phone/phone.h"
+#include "phone/internal.h"
 
 #define REQUEST_TIMEOUT_MS 30000 /* one exchange; a blocking scan takes some seconds */
 #define JOIN_TIMEOUT_MS    60000
@@ -24,6 +24,8 @@ const char *phone_result_name(phone_result_t result)
         [PHONE_NO_NETWORK] = "not-found",
         [PHONE_TIMEOUT] = "timeout",
         [PHONE_REFUSED] = "refused",
+        [PHONE_NO_TICKET] = "ticket",
+        [PHONE_CLAIM_REFUSED] = "claim",
         [PHONE_FAILED] = "failed",
     };
 
@@ -34,6 +36,7 @@ typedef struct {
     const phone_request_t *request;
     protocomm_client_t *client;
     protocomm_version_t version;
+    char secret[PROTOCOMM_POP_MAX + 1];
 } job_t;
 
 static phone_result_t fail(phone_result_t result, err_t *err, const char *text)
@@ -99,35 +102,21 @@ static phone_result_t check_security(const job_t *job, err_t *err)
     return PHONE_OK;
 }
 
-static phone_result_t open_session(job_t *job, err_t *err)
+/* With the secret that the job has. */
+static phone_result_t shake_hands(job_t *job, err_t *err)
 {
     const phone_request_t *request = job->request;
-    char secret[PROTOCOMM_POP_MAX + 1] = "", detail[32];
-
-    phone_result_t result = check_security(job, err);
-    if (result != PHONE_OK)
-        return result;
-    snprintf(detail, sizeof detail, "security %d", job->version.security);
-    if (job->version.needs_secret &&
-        (!request->secret || !request->secret(request->ctx, secret, err) || !secret[0])) {
-        bytes_wipe(secret, sizeof secret);
-        return fail(PHONE_SECRET_NEEDED, err,
-                    "the device wants the proof of possession (or password) that is on its label: "
-                    "give it with --pop-file FILE");
-    }
-    step(job, PHONE_STEP_SESSION, detail);
     const protocomm_security_t security = {
         .version = job->version.security,
         .patch_version = job->version.patch_version,
-        .pop = (const uint8_t *)secret,
-        .pop_len = strlen(secret),
+        .pop = (const uint8_t *)job->secret,
+        .pop_len = strlen(job->secret),
         .username =
             request->username && request->username[0] ? request->username : DEFAULT_USERNAME,
-        .password = secret,
+        .password = job->secret,
     };
     err_t why = ERR_INIT;
-    result = from_outcome(protocomm_client_session(job->client, &security, &why));
-    bytes_wipe(secret, sizeof secret);
+    phone_result_t result = from_outcome(protocomm_client_session(job->client, &security, &why));
     if (result == PHONE_WRONG_SECRET)
         return fail(result, err,
                     "the proof of possession (or password) is wrong: compare it with the device's "
@@ -135,6 +124,65 @@ static phone_result_t open_session(job_t *job, err_t *err)
     if (result != PHONE_OK)
         err_set(err, why.kind, "%s", why.text);
     return result;
+}
+
+static phone_result_t open_session(job_t *job, err_t *err)
+{
+    const phone_request_t *request = job->request;
+    char detail[32];
+
+    phone_result_t result = check_security(job, err);
+    if (result != PHONE_OK)
+        return result;
+    snprintf(detail, sizeof detail, "security %d", job->version.security);
+    if (job->version.needs_secret &&
+        (!request->secret || !request->secret(request->ctx, job->secret, err) || !job->secret[0]))
+        return fail(PHONE_SECRET_NEEDED, err,
+                    "the device wants the proof of possession (or password) that is on its label: "
+                    "give it with --pop-file FILE");
+    step(job, PHONE_STEP_SESSION, detail);
+    return shake_hands(job, err);
+}
+
+/* -- who claims it --------------------------------------------------------------------------- */
+
+/* A board without the endpoint never saw the request, while our key stream has moved on: only a new
+   session helps. */
+static phone_result_t read_info(job_t *job, phone_info_t *info, err_t *err)
+{
+    err_t why = ERR_INIT;
+    protocomm_outcome_t outcome = phone_info_read(job->client, info, &why);
+
+    if (outcome == PROTOCOMM_NO_ENDPOINT)
+        return shake_hands(job, err);
+    if (outcome != PROTOCOMM_OK)
+        err_set(err, why.kind, "%s", why.text);
+    return from_outcome(outcome);
+}
+
+static phone_result_t hand_over(job_t *job, phone_joined_t *joined, err_t *err)
+{
+    const phone_account_t *account = job->request->account;
+    char ticket[PHONE_TICKET_SIZE];
+
+    if (!account || !joined->info.steward[0])
+        return PHONE_OK;
+    if (job->version.security == 0)
+        return fail(PHONE_CLAIM_REFUSED, err,
+                    "this device speaks security 0, where anybody near could read the ticket: "
+                    "provision it without --account, and claim it with its code");
+    step(job, PHONE_STEP_CLAIM, account->name);
+    if (!phone_ticket(account, joined->info.sn, joined->info.epoch, ticket, err)) {
+        err_add(err, "no ticket for %s", joined->info.sn);
+        return PHONE_NO_TICKET;
+    }
+    protocomm_outcome_t outcome = phone_claim_hand_over(job->client, ticket, err);
+    bytes_wipe(ticket, sizeof ticket);
+    if (outcome == PROTOCOMM_OK)
+        joined->claimed = true;
+    else if (outcome == PROTOCOMM_GONE)
+        return PHONE_GONE;
+    return outcome == PROTOCOMM_OK ? PHONE_OK : PHONE_CLAIM_REFUSED;
 }
 
 /* -- credentials ----------------------------------------------------------------------------- */
@@ -230,6 +278,11 @@ phone_result_t phone_provision(const phone_request_t *request, phone_joined_t *j
     if (result == PHONE_OK)
         result = open_session(&job, err);
     if (result == PHONE_OK)
+        result = read_info(&job, &joined->info, err);
+    bytes_wipe(job.secret, sizeof job.secret);
+    if (result == PHONE_OK)
+        result = hand_over(&job, joined, err);
+    if (result == PHONE_OK)
         result = send_credentials(&job, err);
     if (result == PHONE_OK)
         result = wait_joined(&job, joined, err);
@@ -249,6 +302,7 @@ phone_result_t phone_networks(const phone_request_t *request,
         result = fail(PHONE_REFUSED, err, "this device cannot scan for networks");
     if (result == PHONE_OK)
         result = open_session(&job, err);
+    bytes_wipe(job.secret, sizeof job.secret);
     if (result == PHONE_OK)
         result = from_outcome(protocomm_client_scan(job.client, networks, count, err));
     protocomm_client_free(job.client);

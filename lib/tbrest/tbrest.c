@@ -24,7 +24,14 @@ struct tbrest {
     char *token;
     char *refresh_token;
     int64_t expires_s; /* of the token; 0: unknown */
+    size_t answer_max;
+    char why[CURL_ERROR_SIZE]; /* curl's own words */
 };
+
+typedef struct {
+    tbrest_answer_t *answer;
+    size_t max;
+} collector_t;
 
 /* ---- small tools ---- */
 
@@ -102,6 +109,14 @@ static bool check_url(const tbrest_settings_t *settings, bool *plain, err_t *err
     return true;
 }
 
+static void trust_pem(CURL *curl, const char *pem)
+{
+    struct curl_blob blob = {NULL, strlen(pem), CURL_BLOB_COPY};
+    memcpy(&blob.data, &pem, sizeof pem); /* curl only reads it, but its member is not const */
+    curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
+    curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+}
+
 bool tbrest_open(tbrest_t **rest, const tbrest_settings_t *settings, err_t *err)
 {
     bool plain;
@@ -123,15 +138,19 @@ bool tbrest_open(tbrest_t **rest, const tbrest_settings_t *settings, err_t *err)
     }
     memcpy(r->url, settings->url, len);
     r->plain = plain;
+    r->answer_max = settings->answer_max != 0 ? settings->answer_max : TBREST_ANSWER_MAX;
     long timeout = settings->timeout_ms != 0 ? (long)settings->timeout_ms : TIMEOUT_MS;
     curl_easy_setopt(r->curl, CURLOPT_TIMEOUT_MS, timeout);
     curl_easy_setopt(r->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(r->curl, CURLOPT_ERRORBUFFER, r->why);
     curl_easy_setopt(r->curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(r->curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(r->curl, CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
     if (settings->ca_file != NULL) {
         curl_easy_setopt(r->curl, CURLOPT_CAINFO, settings->ca_file);
         curl_easy_setopt(r->curl, CURLOPT_CAPATH, NULL);
+    } else if (settings->ca_pem != NULL) {
+        trust_pem(r->curl, settings->ca_pem);
     }
     *rest = r;
     return true;
@@ -151,9 +170,10 @@ void tbrest_close(tbrest_t *rest)
 
 static size_t collect(char *data, size_t size, size_t count, void *ctx)
 {
-    tbrest_answer_t *answer = ctx;
+    const collector_t *to = ctx;
+    tbrest_answer_t *answer = to->answer;
     size_t more = size * count;
-    if (more > TBREST_ANSWER_MAX - answer->len) {
+    if (more > to->max - answer->len) {
         return 0; /* curl ends with CURLE_WRITE_ERROR */
     }
     char *body = realloc(answer->body, answer->len + more + 1);
@@ -191,6 +211,7 @@ static bool exchange(tbrest_t *rest, const char *method, const char *path, const
 {
     char url[URL_MAX];
     long status = 0;
+    collector_t collector = {answer, rest->answer_max};
     memset(answer, 0, sizeof *answer);
     int n = snprintf(url, sizeof url, "%s%s", rest->url, path);
     if (n < 0 || (size_t)n >= sizeof url) {
@@ -207,7 +228,8 @@ static bool exchange(tbrest_t *rest, const char *method, const char *path, const
     }
     curl_easy_setopt(rest->curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(rest->curl, CURLOPT_WRITEFUNCTION, collect);
-    curl_easy_setopt(rest->curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(rest->curl, CURLOPT_WRITEDATA, &collector);
+    rest->why[0] = '\0';
     CURLcode code = curl_easy_perform(rest->curl);
     curl_easy_getinfo(rest->curl, CURLINFO_RESPONSE_CODE, &status);
     curl_slist_free_all(list);
@@ -216,7 +238,10 @@ static bool exchange(tbrest_t *rest, const char *method, const char *path, const
     }
     if (code != CURLE_OK || answer->body == NULL) {
         tbrest_answer_free(answer);
-        return err_set(err, ERR_PEER, "%s %s: %s", method, url, curl_easy_strerror(code));
+        return err_set(err, ERR_PEER, "%s %s: %s", method, url,
+                       code == CURLE_WRITE_ERROR ? "the answer is too large"
+                       : rest->why[0] != '\0'    ? rest->why
+                                                 : curl_easy_strerror(code));
     }
     answer->status = (int)status;
     return true;

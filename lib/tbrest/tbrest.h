@@ -3,9 +3,13 @@
  * tbrest: a client of ThingsBoard's REST API (4.2, 4.3; and of cradle-cloud, which speaks the
  * same). Blocking; one handle is used by one thread at a time.
  *
- * TLS is always verified, against `ca_file` alone when one is given, else against the system's
- * authorities. http:// is accepted for loopback addresses, and for others only when the settings
- * say so (a lab). Redirects are not followed. Every call has a time-out. Answers are bounded.
+ * tbrest_call with a token is a plain JSON-over-HTTPS call; the steward, whose API takes the same
+ * header, is called through it too.
+ *
+ * TLS is always verified, against `ca_file` or `ca_pem` alone when one is given, else against the
+ * system's authorities. http:// is accepted for loopback addresses, and for others only when the
+ * settings say so (a lab). Redirects are not followed. Every call has a time-out. Answers are
+ * bounded.
  *
  * After tbrest_login the handle keeps the tokens and renews them by itself: before `exp`, and once
  * after a 401. The password is not kept. Tokens are wiped on close.
@@ -38,6 +42,8 @@ typedef struct {
     const char *ca_file;   /* PEM, or NULL for the system's                                     */
     unsigned timeout_ms;   /* for a whole call; 0 = 30000                                       */
     bool allow_plain_http; /* http:// beyond loopback                                           */
+    const char *ca_pem;    /* the authorities as PEM text instead of a file; copied; NULL: none */
+    size_t answer_max;     /* largest answer, bytes; 0 = TBREST_ANSWER_MAX                      */
 } tbrest_settings_t;
 
 bool tbrest_open(tbrest_t **rest, const tbrest_settings_t *settings, err_t *err);

@@ -79,26 +79,37 @@ static void refused(void *ctx, const char *endpoint, const err_t *why)
     fake->why = *why;
 }
 
+static bool answer(const char *text, uint8_t *out, size_t cap, size_t *out_len)
+{
+    *out_len = strlen(text);
+    if (*out_len == 0 || *out_len > cap)
+        return false;
+    memcpy(out, text, *out_len);
+    return true;
+}
+
 static bool info(void *ctx, uint32_t session, const uint8_t *in, size_t in_len, uint8_t *out,
                  size_t cap, size_t *out_len)
 {
     const fake_t *fake = ctx;
 
     (void)session, (void)in, (void)in_len;
-    *out_len = strlen(fake->info);
-    if (*out_len > cap)
-        return false;
-    memcpy(out, fake->info, *out_len);
-    return true;
+    return answer(fake->info, out, cap, out_len);
 }
 
 static bool claim(void *ctx, uint32_t session, const uint8_t *in, size_t in_len, uint8_t *out,
                   size_t cap, size_t *out_len)
 {
-    (void)session, (void)in, (void)out, (void)cap;
-    ((fake_t *)ctx)->claims++;
-    *out_len = 0;
-    return in_len > 0 && in_len <= 228;
+    fake_t *fake = ctx;
+
+    (void)session;
+    if (in_len == 0 || in_len >= sizeof fake->ticket)
+        return false;
+    memcpy(fake->ticket, in, in_len);
+    fake->ticket[in_len] = '\0';
+    fake->claims++;
+    fake->claim_applies = fake->applies;
+    return answer(fake->claim_answer, out, cap, out_len);
 }
 
 static protocomm_network_t network(const char *ssid, uint8_t auth, uint8_t channel, int8_t rssi,
@@ -114,7 +125,7 @@ static protocomm_network_t network(const char *ssid, uint8_t auth, uint8_t chann
     return n;
 }
 
-void fake_init(fake_t *fake, const protocomm_security_t *security)
+void fake_init_plain(fake_t *fake, const protocomm_security_t *security)
 {
     const protocomm_port_t port = {fake, scan_start, apply, reset, finished, session_up, refused};
 
@@ -124,9 +135,16 @@ void fake_init(fake_t *fake, const protocomm_security_t *security)
     fake->network_count = 2;
     fake->password = "wonderland";
     strcpy(fake->info, "{\"v\":1,\"sn\":\"SN-000001\"}");
+    strcpy(fake->claim_answer, "{\"ok\":true}");
     fake->device = protocomm_device_new(security, &port, NULL);
-    if (!fake->device ||
-        !protocomm_device_endpoint(fake->device, "cradle-info", false, info, fake, NULL) ||
+    if (!fake->device)
+        abort();
+}
+
+void fake_init(fake_t *fake, const protocomm_security_t *security)
+{
+    fake_init_plain(fake, security);
+    if (!protocomm_device_endpoint(fake->device, "cradle-info", false, info, fake, NULL) ||
         !protocomm_device_endpoint(fake->device, "cradle-claim", true, claim, fake, NULL))
         abort();
 }

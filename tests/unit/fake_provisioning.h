@@ -20,14 +20,19 @@ typedef struct {
     protocomm_scan_t how;
     protocomm_credentials_t credentials;
     int scans, applies, resets, finished, sessions, refused;
-    err_t why;     /* of the last refusal */
-    char info[64]; /* what the endpoint cradle-info answers */
+    err_t why;              /* of the last refusal */
+    char info[512];         /* what the endpoint cradle-info answers; "": its handler fails */
+    char claim_answer[128]; /* what cradle-claim answers                                    */
+    char ticket[229];       /* what it was handed last                                      */
     int claims;
+    int claim_applies; /* `applies` when that was */
 } fake_t;
 
 /* Two networks: "Alice-Home" (WPA2, channel 6, -45 dBm) and "Open-Guest" (open, 1, -70); endpoints
    cradle-info and (secured) cradle-claim. */
 void fake_init(fake_t *fake, const protocomm_security_t *security);
+/* The same without the two: a board of another make. */
+void fake_init_plain(fake_t *fake, const protocomm_security_t *security);
 void fake_free(fake_t *fake);
 
 void fake_scan_done(fake_t *fake);
