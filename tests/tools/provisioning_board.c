@@ -3,11 +3,11 @@
  * A device that can be provisioned and does nothing else, for peers that speak security versions
  * which a factory unit is not made with.
  *
- *     provisioning_board SECURITY SECRET [PATCH]
+ *     provisioning_board SECURITY SECRET [PATCH [INFO]]
  *
  * SECRET is a fixed text of the test ("" for none), user name wifiprov. Prints its address, then a
- * line for each refused request and for the credentials that were proven. Ends after five minutes,
- * whatever becomes of who started it.
+ * line for each refused request, for each ticket and for the credentials that were proven. INFO is
+ * what it says of itself (cradle-info). Ends after five minutes, whatever becomes of who started it.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -24,8 +24,8 @@
 
 typedef struct {
     fake_t fake;
-    int scans, applies, refused, finished; /* as seen last */
-    uint64_t scan_at, apply_at;            /* 0: nothing is due */
+    int scans, applies, refused, finished, claims; /* as seen last */
+    uint64_t scan_at, apply_at;                    /* 0: nothing is due */
 } board_t;
 
 /* Lets the radio's work take its time, and says what happened. */
@@ -37,6 +37,8 @@ static void follow(board_t *b, uint64_t now)
         b->apply_at = now + APPLY_MS;
     if (b->fake.refused != b->refused)
         printf("refused: %s\n", b->fake.why.text);
+    if (b->fake.claims != b->claims)
+        printf("ticket: %s\n", b->fake.ticket);
     if (b->fake.finished != b->finished)
         printf("proven: %s %s\n", b->fake.credentials.ssid, b->fake.credentials.passphrase);
     fflush(stdout);
@@ -44,6 +46,7 @@ static void follow(board_t *b, uint64_t now)
     b->applies = b->fake.applies;
     b->refused = b->fake.refused;
     b->finished = b->fake.finished;
+    b->claims = b->fake.claims;
     if (b->scan_at && now >= b->scan_at) {
         b->scan_at = 0;
         fake_scan_done(&b->fake);
@@ -74,7 +77,7 @@ int main(int argc, char **argv)
     err_t err = ERR_INIT;
 
     if (argc < 3) {
-        fprintf(stderr, "usage: %s SECURITY SECRET [PATCH]\n", argv[0]);
+        fprintf(stderr, "usage: %s SECURITY SECRET [PATCH [INFO]]\n", argv[0]);
         return 2;
     }
     const protocomm_security_t security = {
@@ -92,6 +95,8 @@ int main(int argc, char **argv)
         return 1;
     }
     fake_init(&board.fake, &security);
+    if (argc > 4)
+        snprintf(board.fake.info, sizeof board.fake.info, "%s", argv[4]);
     board.fake.scan_later = board.fake.apply_later = true;
     protocomm_httpd_t *httpd = protocomm_httpd_new(board.fake.device, "127.0.0.1", 0, NULL, &err);
     if (!httpd) {
