@@ -11,8 +11,8 @@
  *     devices/SN/                     what a simulated unit wrote
  *     air/                            the simulated radio
  *     run/                            who runs, where it listens; locks
- *     phone/                          log-ins of owners who use `cradle phone` here, when there are
- * any steward/                        only of a site with a steward (cradle.json has "steward"):
+ *     phone/                          log-ins made by `cradle phone login`, when there are any
+ *     steward/                        only of a site with a steward (cradle.json has "steward"):
  *         server.crt, server.key      as the cloud's
  *         forward.key                 what the rule chain or the cloud's forwarder shows; 0600
  *         ticket.key                  HS256 key of tickets; 0600
