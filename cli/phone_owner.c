@@ -58,6 +58,18 @@ static bool account_path(const cli_t *cli, const char *which, char path[FILE_PAT
     return site_open(&site, cli->site, err) && site_path(&site, relative, path, err);
 }
 
+/* A steward of this machine may listen at another port than at login. Who answers there must have a
+   certificate of the same authority all the same. */
+static void follow(const cli_t *cli, phone_account_t *account)
+{
+    site_t site;
+    char address[SITE_HOST_SIZE];
+
+    if (account->local && site_open(&site, cli->site, NULL) &&
+        site_run_address(&site, "steward", "https", address, NULL))
+        snprintf(account->url, sizeof account->url, "https://%s", address);
+}
+
 bool phone_owner_load(const cli_t *cli, const char *which, phone_account_t *account, err_t *err)
 {
     char path[FILE_PATH_MAX];
@@ -66,7 +78,10 @@ bool phone_owner_load(const cli_t *cli, const char *which, phone_account_t *acco
         return err_set(
             err, ERR_USAGE,
             "--account is needed: whose phone is this? (make one: `cradle phone login`)");
-    return account_path(cli, which, path, err) && phone_account_load(path, account, err);
+    if (!account_path(cli, which, path, err) || !phone_account_load(path, account, err))
+        return false;
+    follow(cli, account);
+    return true;
 }
 
 /* -- login ----------------------------------------------------------------------------------- */
@@ -165,8 +180,9 @@ int phone_owner_login(const cli_t *cli, int argc, char **argv)
         return cli_fail(&err);
     login.name = argv[0];
     bool ok = find_steward(cli, &login, url, ca, &err) && read_password(&login, password, &err) &&
-              phone_login(url, ca, login.name, password, &account, &err) &&
-              save(cli, &login, &account, path, &err);
+              phone_login(url, ca, login.name, password, &account, &err);
+    account.local = login.steward == NULL;
+    ok = ok && save(cli, &login, &account, path, &err);
     bytes_wipe(password, sizeof password);
     if (ok)
         show_login(cli, &account, path);

@@ -67,7 +67,9 @@ static bool parse(const char *json, size_t len, phone_account_t *account)
            phone_account_name_valid(account->name) &&
            phone_member(json, len, "token", account->token, sizeof account->token) &&
            phone_word_valid(account->token, PHONE_TOKEN_SIZE - 1) &&
-           json_find(json, len, "expires", &token) && json_i64(&token, &account->expires);
+           json_find(json, len, "expires", &token) && json_i64(&token, &account->expires) &&
+           (!json_find(json, len, "local", &token) || (account->local = token.type == JSON_TRUE) ||
+            token.type == JSON_FALSE);
 }
 
 bool phone_account_load(const char *path, phone_account_t *account, err_t *err)
@@ -116,6 +118,8 @@ bool phone_account_save(const phone_account_t *account, const char *path, err_t 
     json_put_string(&w, account->token);
     json_key(&w, "expires");
     json_put_i64(&w, account->expires);
+    json_key(&w, "local");
+    json_put_bool(&w, account->local);
     json_end(&w);
     bool ok = (json_writer_done(&w, &len) || err_set(err, ERR_USAGE, "the account is too large")) &&
               file_write(path, text, len, 0600, err);

@@ -8,7 +8,8 @@
  * An account file, mode 0600, holds what a phone keeps; whoever reads it is that owner until the
  * log-in ends:
  *
- *     {"v":1,"url":"https://steward:8443","ca":"<PEM>","name":"alice","token":"..","expires":<s>}
+ *     {"v":1,"url":"https://steward:8443","ca":"<PEM>","name":"alice","token":"..","expires":<s>,
+      "local":true}
  *
  * Errors: ERR_PEER with the steward's own sentence when it says no; ERR_PRECONDITION when the
  * log-in has ended.
@@ -37,6 +38,8 @@ typedef struct {
     char name[PHONE_ACCOUNT_SIZE];
     char token[PHONE_TOKEN_SIZE]; /* secret */
     int64_t expires;              /* seconds since 1970 */
+    bool local; /* the steward is this machine's: `url` is where it listened at login; the caller
+                   may put in where it listens now */
 } phone_account_t;
 
 /* "alice": may be an account's name (and so becomes a file name). */

@@ -181,6 +181,7 @@ static void account_file(void **state)
 
     (void)state;
     log_in(&account);
+    account.local = true;
     assert_true(file_join(path, base, "alice.json", NULL));
     umask(0);
     assert_true(phone_account_save(&account, path, NULL));
@@ -192,6 +193,7 @@ static void account_file(void **state)
     assert_string_equal(again.name, account.name);
     assert_string_equal(again.token, account.token);
     assert_int_equal(again.expires, account.expires);
+    assert_true(again.local);
     assert_int_equal(chmod(path, 0640), 0);
     assert_false(phone_account_load(path, &again, &err));
     assert_int_equal(err.kind, ERR_PRECONDITION);
