@@ -31,7 +31,7 @@ static bool optional(const char *json, size_t len, const char *name, char *out, 
     return true;
 }
 
-static bool info_parse(const char *json, size_t len, phone_info_t *info)
+bool phone_info_parse(const char *json, size_t len, phone_info_t *info)
 {
     json_token_t token;
     int64_t version;
@@ -61,7 +61,7 @@ protocomm_outcome_t phone_info_read(protocomm_client_t *client, phone_info_t *in
         client, "cradle-info", (const uint8_t *)"{}", 2, out, sizeof out, &len, err);
     if (outcome != PROTOCOMM_OK)
         return outcome;
-    if (info_parse((const char *)out, len, info))
+    if (phone_info_parse((const char *)out, len, info))
         return PROTOCOMM_OK;
     memset(info, 0, sizeof *info);
     err_set(err, ERR_INPUT, "what the device says of itself (cradle-info) makes no sense");

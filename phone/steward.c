@@ -212,12 +212,27 @@ static bool find_state(const char *json, size_t len, phone_state_t *state)
     return ok;
 }
 
+bool phone_ownership_parse(const char *json, size_t len, phone_ownership_t *out)
+{
+    json_token_t token;
+    size_t owner;
+
+    memset(out, 0, sizeof *out);
+    if (!find_word(json, len, "owner", owners, sizeof owners / sizeof owners[0], &owner) ||
+        !find_state(json, len, &out->state))
+        return false;
+    out->owner = (phone_owner_t)owner;
+    if (!json_find(json, len, "epoch", &token) || token.type == JSON_NULL)
+        return true;
+    return json_string(&token, out->epoch, sizeof out->epoch, NULL) &&
+           (!out->epoch[0] || phone_epoch_valid(out->epoch));
+}
+
 bool phone_ownership(const phone_account_t *account, const char *sn, phone_ownership_t *out,
                      err_t *err)
 {
     char path[64];
     tbrest_answer_t answer;
-    size_t owner = 0;
 
     memset(out, 0, sizeof *out);
     if (!check_sn(sn, err))
@@ -225,14 +240,7 @@ bool phone_ownership(const phone_account_t *account, const char *sn, phone_owner
     snprintf(path, sizeof path, "/api/device?sn=%s", sn);
     if (!call(account, "GET", path, NULL, &answer, err))
         return false;
-    bool ok = find_word(answer.body, answer.len, "owner", owners, sizeof owners / sizeof owners[0],
-                        &owner) &&
-              find_state(answer.body, answer.len, &out->state);
-    json_token_t token;
-    if (ok && json_find(answer.body, answer.len, "epoch", &token) && token.type != JSON_NULL)
-        ok = json_string(&token, out->epoch, sizeof out->epoch, NULL) &&
-             (!out->epoch[0] || phone_epoch_valid(out->epoch));
-    out->owner = (phone_owner_t)owner;
+    bool ok = phone_ownership_parse(answer.body, answer.len, out);
     drop(&answer);
     return ok || senseless("a device", err);
 }
@@ -264,13 +272,13 @@ bool phone_code(const phone_account_t *account, const char *sn, const char *code
 /* One object of a list; *more false stops. False: it makes no sense. */
 typedef bool (*item_fn)(void *ctx, const char *json, size_t len, bool *more);
 
-static bool each_item(const tbrest_answer_t *answer, const char *name, item_fn item, void *ctx)
+static bool each_item(const char *json, size_t len, const char *name, item_fn item, void *ctx)
 {
     json_reader_t reader;
     json_token_t token, whole;
     bool more = true;
 
-    if (!json_find(answer->body, answer->len, name, &token) || token.type != JSON_ARRAY)
+    if (!json_find(json, len, name, &token) || token.type != JSON_ARRAY)
         return false;
     json_reader_init(&reader, token.text, token.len);
     json_next(&reader, &token);
@@ -280,18 +288,6 @@ static bool each_item(const tbrest_answer_t *answer, const char *name, item_fn i
             return false;
     }
     return true;
-}
-
-static bool list(const phone_account_t *account, const char *path, const char *name, item_fn item,
-                 void *ctx, err_t *err)
-{
-    tbrest_answer_t answer;
-
-    if (!call(account, "GET", path, NULL, &answer, err))
-        return false;
-    bool ok = each_item(&answer, name, item, ctx);
-    drop(&answer);
-    return ok || senseless(name, err);
 }
 
 static bool find_sn(const char *json, size_t len, char sn[PHONE_SN_SIZE])
@@ -317,11 +313,22 @@ static bool owned_item(void *ctx, const char *json, size_t len, bool *more)
     return true;
 }
 
-bool phone_owned(const phone_account_t *account, phone_owned_fn each, void *ctx, err_t *err)
+bool phone_owned_parse(const char *json, size_t len, phone_owned_fn each, void *ctx)
 {
     owned_t to = {each, ctx};
 
-    return list(account, "/api/devices", "devices", owned_item, &to, err);
+    return each_item(json, len, "devices", owned_item, &to);
+}
+
+bool phone_owned(const phone_account_t *account, phone_owned_fn each, void *ctx, err_t *err)
+{
+    tbrest_answer_t answer;
+
+    if (!call(account, "GET", "/api/devices", NULL, &answer, err))
+        return false;
+    bool ok = phone_owned_parse(answer.body, answer.len, each, ctx);
+    drop(&answer);
+    return ok || senseless("the devices", err);
 }
 
 typedef struct {
@@ -352,9 +359,20 @@ static bool receipt_item(void *ctx, const char *json, size_t len, bool *more)
     return true;
 }
 
-bool phone_receipts(const phone_account_t *account, phone_receipt_fn each, void *ctx, err_t *err)
+bool phone_receipts_parse(const char *json, size_t len, phone_receipt_fn each, void *ctx)
 {
     receipts_t to = {each, ctx};
 
-    return list(account, "/api/receipts", "receipts", receipt_item, &to, err);
+    return each_item(json, len, "receipts", receipt_item, &to);
+}
+
+bool phone_receipts(const phone_account_t *account, phone_receipt_fn each, void *ctx, err_t *err)
+{
+    tbrest_answer_t answer;
+
+    if (!call(account, "GET", "/api/receipts", NULL, &answer, err))
+        return false;
+    bool ok = phone_receipts_parse(answer.body, answer.len, each, ctx);
+    drop(&answer);
+    return ok || senseless("the receipts", err);
 }
