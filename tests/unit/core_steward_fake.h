@@ -53,7 +53,6 @@ typedef struct {
     /* the steward's record */
     sim_cert_t certs[SIM_CERTS];
     uint32_t serials;
-    uint8_t epoch[CRADLE_EPOCH_SIZE]; /* last seen                                  */
     uint8_t closed[CRADLE_EPOCH_SIZE];
     bool owned;              /* by whom the ticket names, in this epoch            */
     bool open;               /* streams without an owner                           */
