@@ -64,7 +64,8 @@ typedef struct {
     uint64_t acts_at;
     int64_t bundle_version; /* 0: answers name none */
     uint32_t bundle_steward;
-    uint32_t signs; /* the key that signs answers */
+    uint32_t bundle_anchor; /* which signs it */
+    uint32_t signs;         /* the key that signs answers */
     /* the cloud */
     bool up; /* a connection */
     bool subscribed, all;
@@ -92,6 +93,12 @@ typedef struct {
 
 void sim_init(sim_t *sim, uint64_t seed);
 void sim_free(sim_t *sim);
+
+/* A signature fits one key and one text. */
+void sim_sign(uint32_t key, const void *data, size_t len, uint8_t out[JWS_ES256_SIZE]);
+void sim_hash_leaf(uint32_t key, uint32_t serial, uint8_t hash[32]);
+/* The steward hears a request and fills in sim->reply; false: nothing comes back. */
+bool sim_hear(sim_t *sim, const char *request, size_t len);
 
 /* A bundle of that version, which names `steward`, signed by `anchor`; static text. */
 const char *sim_bundle(int64_t version, uint32_t steward, uint32_t anchor);

@@ -406,6 +406,21 @@ static void newer_bundle(void **state)
     assert_int_equal(world_status(&sim->world).bundle, 2);
 }
 
+/* A breached steward makes a bundle of its own. */
+static void forged_offer(void **state)
+{
+    sim_t *sim = *state;
+    sim->open = true;
+    sim->bundle_version = 2;
+    sim->bundle_anchor = SIM_STEWARD;
+    sim_provision(sim, NULL);
+    sim_live(sim, HOUR);
+    assert_true(sim->asked[STATEMENT_BUNDLE] > 0);
+    assert_int_equal(world_status(&sim->world).bundle, 1);
+    assert_false(fake_has(sim->world.fake, "bundle"));
+    assert_true(sim_until_stream(sim, MINUTE)); /* it streams all the same */
+}
+
 /* A steward that signs with a new key: the device asks for the bundle, which the anchor signed. */
 static void rolled_steward(void **state)
 {
@@ -635,6 +650,7 @@ int main(void)
         TEST(newer_bundle),
         TEST(rolled_steward),
         cmocka_unit_test(forged_bundle),
+        TEST(forged_offer),
         TEST(commit_with_an_older_leaf),
         TEST(voided_grant),
         TEST(slot_dropped),
