@@ -16,7 +16,7 @@ check() {
         room["core"] = " "; room["device"] = " core "; room["firmware"] = " core "
         room["factory"] = " "; room["phone"] = " "; room["cloud"] = " "; room["steward"] = " "
         room["fleet"] = " core device "; room["demo"] = " "
-        room["cli"] = " core device factory phone demo fleet "
+        room["cli"] = " core device factory phone steward demo fleet "
         # The brain runs without an operating system.
         chip = " json/json.h statement/statement.h base/bytes.h "
     }
