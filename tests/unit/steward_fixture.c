@@ -179,8 +179,8 @@ void unit_make(rig_t *rig, unit_t *unit, const char *sn, int from, int days)
 {
     err_t err = ERR_INIT;
     char path[FILE_PATH_MAX];
-    X509 *ca;
-    pki_signer_t *signer;
+    X509 *ca = NULL;
+    pki_signer_t *signer = NULL;
     memset(unit, 0, sizeof *unit);
     snprintf(unit->sn, sizeof unit->sn, "%s", sn);
     if (!site_ca_path(&rig->site, "line", path, &err) || !pki_cert_load(path, &ca, &err) ||
