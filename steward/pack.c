@@ -55,9 +55,9 @@ static bool read_item(const pack_settings_t *s, const char *text, size_t len, it
         item->sn[0] = '\0';
         return err_set(err, ERR_INPUT, "\"sn\" is missing or no serial number");
     }
-    if (!site_sn_check(item->sn, err)) {
+    if (!site_sn_check(item->sn, NULL)) {
         item->sn[0] = '\0'; /* not to be repeated in an error */
-        return false;
+        return err_set(err, ERR_INPUT, "\"sn\" is no serial number");
     }
     return read_leaf(s, text, len, item, err) && read_code(text, len, item, err);
 }
