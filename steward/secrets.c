@@ -59,8 +59,8 @@ static bool check_bundle(const secrets_t *secrets, err_t *err)
     }
     return strcmp(bundle.steward_kid, kid) == 0 ||
            err_set(err, ERR_PRECONDITION,
-                   SITE_BUNDLE " tells devices to believe the steward key %s, but "
-                               "keys/steward.key is %s: `cradle bundle` makes a new bundle",
+                   SITE_BUNDLE " tells devices to believe the steward key %s, but keys/steward.key "
+                               "is %s: put the pair that belongs together in its place",
                    bundle.steward_kid, kid);
 }
 
