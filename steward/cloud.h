@@ -86,7 +86,8 @@ typedef enum {
 cloud_outcome_t cloud_unassign(cloud_t *cloud, const char *id, err_t *err);
 cloud_outcome_t cloud_assign(cloud_t *cloud, const char *id, const char *customer, err_t *err);
 cloud_outcome_t cloud_delete(cloud_t *cloud, const char *id, err_t *err);
-/* Operating profile, then `leaf` as credentials (only where they differ), read back. */
+/* Operating profile (firmware cannot come along from another), then `leaf` as credentials (only
+   where they differ), read back. */
 cloud_outcome_t cloud_leaf(cloud_t *cloud, const char *id, const uint8_t *leaf, size_t len,
                            err_t *err);
 /* cloud_leaf, and unassigned, and no gateway flag. */
@@ -94,21 +95,25 @@ cloud_outcome_t cloud_secure(cloud_t *cloud, const char *id, const uint8_t *leaf
                              err_t *err);
 /* Operating profile, a random access token as credentials: nobody gets in. */
 cloud_outcome_t cloud_quarantine(cloud_t *cloud, const char *id, err_t *err);
-/* name, and no label, additionalInfo, firmware, software. */
+/* name, and no label, additionalInfo (gateway flag), firmware, software. CLOUD_EXISTS: the name is
+   taken. */
 cloud_outcome_t cloud_fields(cloud_t *cloud, const char *id, const char *name, err_t *err);
 /* One call: POST /api/device-with-credentials, in the operating profile, customer "" for nobody;
    read back. */
 cloud_outcome_t cloud_create(cloud_t *cloud, const char *name, const uint8_t *leaf, size_t len,
                              const char *customer, char id[TBREST_ID_SIZE], err_t *err);
 
-/* How many there are of each item; one that cannot be counted exactly is given as at least 1.
-   Server attributes that the platform writes itself (thingsboard.md section 5) are not counted and
+/* How many there are of each item (points of telemetry, attributes, alarms, RPCs); one that cannot
+   be counted exactly is given as at least 1. Server attributes that the platform writes about the
+   device (thingsboard.md section 5: `active`, the four times, `provisionState`) are not counted and
    not erased. */
 cloud_outcome_t cloud_count(cloud_t *cloud, const char *id, int64_t count[CLOUD_ITEMS], err_t *err);
-/* All of one item. */
+/* All of one item. ThingsBoard 4.2 cannot delete a key with a comma in it: CLOUD_OK, and it goes on
+   being counted. */
 cloud_outcome_t cloud_erase(cloud_t *cloud, const char *id, receipt_item_t item, err_t *err);
 
-/* Server RPC `cradle.call` without content, one-way, never persistent: the device says hello. */
+/* Server RPC `cradle.call` without content, one-way, never persistent: the device says hello.
+   Blocks for 5 s when the device is not connected (CLOUD_FAILED). */
 cloud_outcome_t cloud_doorbell(cloud_t *cloud, const char *id, err_t *err);
 
 /* How many REST calls this handle has made: the budgets of DESIGN section 9 are held against it. */

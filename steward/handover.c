@@ -70,6 +70,13 @@ static void look(cloud_t *cloud, const handover_t *handover, const transfer_acti
     }
 }
 
+/* What somebody hung on the record before it was ours would keep it from being right for ever. */
+static cloud_outcome_t secure(cloud_t *cloud, const handover_t *h, const char *id, err_t *err)
+{
+    cloud_outcome_t outcome = cloud_secure(cloud, id, h->leaf, h->leaf_len, err);
+    return outcome == CLOUD_OK ? cloud_fields(cloud, id, h->sn, err) : outcome;
+}
+
 static cloud_outcome_t act(cloud_t *cloud, const handover_t *h, const transfer_action_t *action,
                            transfer_result_t *result, err_t *err)
 {
@@ -87,7 +94,7 @@ static cloud_outcome_t act(cloud_t *cloud, const handover_t *h, const transfer_a
     case TRANSFER_DO_CREATE:
         return cloud_create(cloud, h->sn, h->leaf, h->leaf_len, h->customer, result->id, err);
     case TRANSFER_DO_SECURE:
-        return cloud_secure(cloud, action->id, h->leaf, h->leaf_len, err);
+        return secure(cloud, h, action->id, err);
     case TRANSFER_DO_FIELDS:
         return cloud_fields(cloud, action->id, h->sn, err);
     case TRANSFER_DO_ASSIGN:
