@@ -96,6 +96,8 @@ static int run(const cli_t *cli, int argc, char **argv)
         {"hw", 0, OPTION_TEXT, &request.hw, "TEXT", "its hardware revision"},
         {"cloud", 0, OPTION_TEXT, &request.cloud, "HOST:PORT", "what devices connect to"},
         {"steward", 0, OPTION_TEXT, &request.steward, "HOST:PORT", "whom devices ask"},
+        {"cloud-ca", 0, OPTION_TEXT, &request.cloud_ca, "FILE",
+         "roots of the cloud's certificate, where it is not this site's own cloud"},
         {"server-name", 0, OPTION_LIST, &names, "HOST", "one more name of the cloud"},
         {"key", 0, OPTION_TEXT, &key, "TYPE", "p256 or rsa2048"},
         {"days", 0, OPTION_UINT, &days, "N", "validity of device certificates"},
@@ -140,6 +142,8 @@ const cli_verb_t cli_verb_init = {
         "  --model TEXT         the product's model\n"
         "  --hw TEXT            its hardware revision\n"
         "  --cloud HOST:PORT    what devices connect to (default cloud.cradle.test:8883)\n"
+        "  --cloud-ca FILE      roots of the cloud's certificate (PEM), where the cloud is not "
+        "ours\n"
         "  --steward HOST:PORT  devices ask this steward whose they are, before they stream\n"
         "                       (the demo's is steward.cradle.test:8443; default: no steward)\n"
         "  --server-name HOST   one more name or address in the cloud's certificate; repeatable\n"
@@ -150,6 +154,7 @@ const cli_verb_t cli_verb_init = {
         "Refuses a directory that holds a site already. Killed half-way, it can be repeated.\n\n"
         "examples:\n"
         "  cradle -C acme init --name \"Acme GmbH\" --sn-pattern 'AC-%06d'\n"
-        "  cradle init --cloud tb.example.org:8883      for a ThingsBoard of your own\n"
+        "  cradle init --cloud tb.example.org:8883 --cloud-ca tb-root.pem\n"
+        "                                       for a ThingsBoard of your own\n"
         "  cradle init --steward steward.cradle.test:8443\n",
 };

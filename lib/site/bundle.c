@@ -54,13 +54,12 @@ static bool put_anchors(const pki_chain_t *anchors, parts_t *parts, err_t *err)
 
 static bool put_default_anchors(const site_t *site, parts_t *parts, err_t *err)
 {
-    char path[FILE_PATH_MAX];
-    pki_chain_t root = PKI_CHAIN_INIT;
-    bool ok =
-        site_ca_path(site, "server-root", path, err) && pki_cert_load(path, &root.cert[0], err);
-    root.count = ok ? 1 : 0;
-    ok = ok && put_anchors(&root, parts, err);
-    pki_chain_free(&root);
+    pki_chain_t roots;
+    if (!site_server_roots(site, &roots, err)) {
+        return false;
+    }
+    bool ok = put_anchors(&roots, parts, err);
+    pki_chain_free(&roots);
     return ok;
 }
 

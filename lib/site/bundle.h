@@ -25,8 +25,8 @@
 typedef struct {
     int64_t version; /* from 1; a device takes only a higher one than the one it has           */
     int64_t issued;  /* seconds since 1970                                                     */
-    const pki_chain_t
-        *anchors; /* roots of servers, 1 to BUNDLE_ANCHORS_MAX; NULL: ca/server-root */
+    const pki_chain_t *anchors; /* roots of servers, 1 to BUNDLE_ANCHORS_MAX; NULL: ca/server-root
+                                   and ca/cloud-root */
 } site_bundle_t;
 
 /* Signs with keys/anchor.key a bundle of the anchors, keys/steward.pub and keys/bench.pub. Writes

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "pki/cert.h"
 #include "site/site.h"
 
 #define SITE_SETTINGS "cradle.json"
@@ -19,6 +20,9 @@ bool site_write_settings(const site_t *site, char *out, size_t cap, size_t *len)
 
 /* All CAs, keys and the servers' certificates of a new site, into directories that exist. */
 bool site_make_pki(const site_t *site, const site_create_t *request, err_t *err);
+
+/* server-root and what cloud-root holds; freed with pki_chain_free. */
+bool site_server_roots(const site_t *site, pki_chain_t *roots, err_t *err);
 
 /* The steward's shared secrets and its first bundle, after the keys are there. */
 bool site_make_steward(const site_t *site, int64_t now, err_t *err);

@@ -81,22 +81,45 @@ bool site_device_path(const site_t *site, const char *sn, const char *file, char
     return unit_path(site, "devices", sn, file, out, err);
 }
 
-bool site_server_chain(const site_t *site, char **pem, size_t *len, err_t *err)
+static bool add_certs(const site_t *site, const char *name, bool optional, pki_chain_t *chain,
+                      err_t *err)
 {
     char path[FILE_PATH_MAX];
-    X509 *root;
-    X509 *issuing;
+    pki_chain_t more = PKI_CHAIN_INIT;
+    if (!site_ca_path(site, name, path, err)) {
+        return false;
+    }
+    if (optional && access(path, F_OK) != 0) {
+        return true;
+    }
+    bool ok = pki_chain_load(path, &more, err);
+    for (size_t i = 0; i < more.count && ok; i++) {
+        ok = pki_chain_add(chain, more.cert[i], err);
+    }
+    pki_chain_free(&more);
+    return ok;
+}
+
+bool site_server_chain(const site_t *site, char **pem, size_t *len, err_t *err)
+{
+    pki_chain_t chain = PKI_CHAIN_INIT;
     *pem = NULL;
-    if (!site_ca_path(site, "server-root", path, err) || !pki_cert_load(path, &root, err)) {
-        return false;
-    }
-    if (!site_ca_path(site, "server-issuing", path, err) || !pki_cert_load(path, &issuing, err)) {
-        pki_cert_free(root);
-        return false;
-    }
-    pki_chain_t chain = {{root, issuing}, 2};
-    bool ok = pki_chain_to_pem(&chain, pem, len, err);
+    bool ok = add_certs(site, "server-root", false, &chain, err) &&
+              add_certs(site, "server-issuing", false, &chain, err) &&
+              add_certs(site, "cloud-root", true, &chain, err) &&
+              pki_chain_to_pem(&chain, pem, len, err);
     pki_chain_free(&chain);
+    return ok;
+}
+
+bool site_server_roots(const site_t *site, pki_chain_t *roots, err_t *err)
+{
+    *roots = (pki_chain_t)PKI_CHAIN_INIT;
+    bool ok = add_certs(site, "server-root", false, roots, err) &&
+              add_certs(site, "cloud-root", true, roots, err);
+    if (!ok) {
+        pki_chain_free(roots);
+    }
     return ok;
 }
 

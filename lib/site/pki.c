@@ -171,6 +171,27 @@ static bool make_servers(const site_t *site, const site_create_t *request, made_
            (site->steward[0] == '\0' || make_server(site, &steward, request->now, made, err));
 }
 
+/* Whoever signed the cloud's certificate, where that was not us. */
+static bool take_cloud_root(const site_t *site, const char *from, err_t *err)
+{
+    char path[FILE_PATH_MAX];
+    char *pem = NULL;
+    size_t len;
+    pki_chain_t roots;
+    if (from == NULL) {
+        return true;
+    }
+    if (!pki_chain_load(from, &roots, err)) {
+        return err_add(err, "the roots of the cloud's certificate");
+    }
+    bool ok = pki_chain_to_pem(&roots, &pem, &len, err) &&
+              site_ca_path(site, "cloud-root", path, err) &&
+              file_write_new(path, pem, len, 0644, err);
+    free(pem);
+    pki_chain_free(&roots);
+    return ok;
+}
+
 bool site_make_pki(const site_t *site, const site_create_t *request, err_t *err)
 {
     made_t made = {{NULL}, {NULL}};
@@ -181,7 +202,8 @@ bool site_make_pki(const site_t *site, const site_create_t *request, err_t *err)
     for (size_t i = 0; ok && i < sizeof bare_keys / sizeof bare_keys[0]; i++) {
         ok = make_bare_key(site, bare_keys[i], err);
     }
-    ok = ok && make_servers(site, request, &made, err);
+    ok = ok && make_servers(site, request, &made, err) &&
+         take_cloud_root(site, request->cloud_ca, err);
     for (int i = 0; i < CAS; i++) {
         pki_signer_close(made.signer[i]);
         pki_cert_free(made.cert[i]);

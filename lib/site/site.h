@@ -4,7 +4,8 @@
  * knows where everything is, and nothing of what is in it, except cradle.json and the PKI files.
  *
  *     cradle.json                     settings; its presence makes the directory a site
- *     ca/NAME.crt                     root, product, line, renewal, server-root, server-issuing
+ *     ca/NAME.crt                     root, product, line, renewal, server-root, server-issuing;
+ *                                     cloud-root, if the cloud's certificate comes from elsewhere
  *     keys/NAME.key (0600), NAME.pub  the same, and firmware, anchor, steward, bench (with .pub)
  *     cloud/                          server.crt (leaf + server-issuing), server.key, cloud.db
  *     factory/                        custody.db, base.bin, units/SN/{identity.bin,chip.json}
@@ -81,6 +82,9 @@ typedef struct {
     const char *hw;          /* NULL: "A1"                       */
     const char *cloud;       /* NULL: SITE_CLOUD_HOST            */
     const char *steward;     /* NULL: none                       */
+    const char *cloud_ca;    /* PEM file: roots of the cloud's own certificate, where the site's
+                                server-root did not sign it (a ThingsBoard of one's own); devices
+                                trust them beside server-root. NULL: none */
     pki_key_type_t key_type; /* of CAs and devices               */
     uint32_t days;           /* 0: 1095                          */
     bool pop;
@@ -111,7 +115,8 @@ bool site_unit_path(const site_t *site, const char *sn, const char *file, char o
 bool site_device_path(const site_t *site, const char *sn, const char *file, char out[FILE_PATH_MAX],
                       err_t *err);
 
-/* server_chain.pem: server-root and server-issuing, heap, the caller frees. */
+/* server_chain.pem: server-root, server-issuing and the certificates of cloud-root, if there are
+   any; heap, the caller frees. */
 bool site_server_chain(const site_t *site, char **pem, size_t *len, err_t *err);
 
 /* An exclusive job: a lock on DIR/run/NAME.lock that the kernel drops when the process ends.

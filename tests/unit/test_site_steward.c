@@ -205,6 +205,41 @@ static void test_bundle(void **state)
     free(text);
 }
 
+/* A cloud of somebody else's: its root is trusted beside ours, in flash and bundle. */
+static void test_foreign_cloud(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/cradle-foreign-XXXXXX";
+    char from[FILE_PATH_MAX];
+    char text[JWS_BUNDLE_MAX + 1];
+    const char *roots[] = {"server-root", "cloud-root"};
+    char *pem;
+    size_t len;
+    int64_t version;
+    pki_chain_t chain;
+    site_t site;
+    err_t err = ERR_INIT;
+    assert_non_null(mkdtemp(dir));
+    assert_true(site_ca_path(&shared, "root", from, NULL)); /* any certificate will do */
+    site_create_t request = {.dir = dir,
+                             .cloud = "tb.example.org:8883",
+                             .steward = SITE_STEWARD_HOST,
+                             .cloud_ca = "/nowhere/at/all.pem",
+                             .now = NOW};
+    assert_false(site_create(&request, &site, &err));
+    assert_non_null(strstr(err.text, "the roots of the cloud's certificate"));
+    request.cloud_ca = from;
+    assert_true(site_create(&request, &site, NULL));
+    assert_true(site_server_chain(&site, &pem, &len, NULL));
+    assert_true(pki_chain_parse(pem, len, &chain, NULL));
+    assert_int_equal(chain.count, 3);
+    pki_chain_free(&chain);
+    free(pem);
+    assert_true(site_bundle_load(&site, text, &len, &version, NULL));
+    expect_bundle(&site, text, len, 1, roots, 2);
+    assert_true(file_remove_tree(dir, NULL));
+}
+
 /* Two roots while one takes over from the other. */
 static void test_later_version(void **state)
 {
@@ -354,10 +389,11 @@ static void test_killed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_secrets),     cmocka_unit_test(test_certificate),
-        cmocka_unit_test(test_bundle),      cmocka_unit_test(test_later_version),
-        cmocka_unit_test(test_bad_bundles), cmocka_unit_test(test_rsa_site),
-        cmocka_unit_test(test_killed),      cmocka_unit_test(test_without_steward),
+        cmocka_unit_test(test_secrets),         cmocka_unit_test(test_certificate),
+        cmocka_unit_test(test_bundle),          cmocka_unit_test(test_foreign_cloud),
+        cmocka_unit_test(test_later_version),   cmocka_unit_test(test_bad_bundles),
+        cmocka_unit_test(test_rsa_site),        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_without_steward),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
