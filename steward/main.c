@@ -229,7 +229,10 @@ static bool open_cloud(steward_t *s, const arguments_t *a, err_t *err)
                                            a->cloud_login != NULL ? a->cloud_login : login,
                                        .lobby = a->lobby,
                                        .operating = a->operating};
-    return cloud_open(&s->cloud, &settings, err);
+    return cloud_open(&s->cloud, &settings, err) ||
+           (a->cloud_login == NULL &&
+            err_add(err, "start cradle-cloud first, which makes a log-in, or name one with "
+                         "--cloud-login"));
 }
 
 static bool open_channel(steward_t *s, const arguments_t *a, err_t *err)
