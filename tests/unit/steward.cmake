@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-cradle_test(steward_record SOURCES unit/test_steward_record.c LIBS cradle_steward_record)
+cradle_test(steward_record SOURCES unit/test_steward_record.c unit/record_fixture.c LIBS cradle_steward_record)
+cradle_test(steward_accounts SOURCES unit/test_steward_accounts.c unit/record_fixture.c LIBS cradle_steward_record)
 cradle_test(steward_channel
     SOURCES unit/test_steward_channel.c unit/steward_fixture.c unit/steward_cloud.c
     LIBS cradle_steward_channel)
