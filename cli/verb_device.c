@@ -80,6 +80,36 @@ static int show(const cli_t *cli, int argc, char **argv)
     return CLI_DONE;
 }
 
+static int button(const cli_t *cli, int argc, char **argv, device_button_t what)
+{
+    const option_t options[] = {{0}};
+    site_t site;
+    err_t err = ERR_INIT;
+    bool running;
+    if (!options_parse(options, &argc, argv, 1, 1, &err) || !site_open(&site, cli->site, &err) ||
+        !device_button(&site, argv[0], what, &running, &err)) {
+        return cli_fail(&err);
+    }
+    if (cli->json) {
+        printf("{\"sn\":\"%s\",\"running\":%s}\n", argv[0], running ? "true" : "false");
+    } else if (what == DEVICE_RESET) {
+        printf("%s: %s\n", argv[0],
+               running ? "resets now, and waits for a phone again"
+                       : "is reset: it will wait for a phone when it runs");
+    }
+    return CLI_DONE;
+}
+
+static int reset(const cli_t *cli, int argc, char **argv)
+{
+    return button(cli, argc, argv, DEVICE_RESET);
+}
+
+static int press(const cli_t *cli, int argc, char **argv)
+{
+    return button(cli, argc, argv, DEVICE_PRESS);
+}
+
 static const cli_verb_t VERBS[] = {
     {.name = "run",
      .summary = "run a unit on this machine, from its flash bytes",
@@ -98,6 +128,20 @@ static const cli_verb_t VERBS[] = {
      .usage = "cradle device show SN",
      .run = show,
      .help = "example:\n  cradle device show SN-000001\n"},
+    {.name = "reset",
+     .summary = "hold the button: a factory reset, running or not",
+     .usage = "cradle device reset SN",
+     .run = reset,
+     .help =
+         "Erases Wi-Fi, configuration, what was not sent, and a claim under way, and draws a new\n"
+         "epoch. Certificates and the bundle of keys stay: who owns it is for the steward to say.\n"
+         "An owner does the same from afar with the RPC factoryReset.\n\n"
+         "example:\n  cradle device reset SN-000001\n"},
+    {.name = "press",
+     .summary = "press the button of a running unit: confirms a claim code",
+     .usage = "cradle device press SN",
+     .run = press,
+     .help = "example:\n  cradle device press SN-000001\n"},
     {0},
 };
 

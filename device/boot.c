@@ -12,7 +12,6 @@
 #include "pki/chain.h"
 #include "statement/jws.h"
 
-
 static bool read_app(boot_t *boot, err_t *err)
 {
     uint8_t raw[PARTITION_TABLE_SIZE];

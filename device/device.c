@@ -403,25 +403,9 @@ static void random_bytes(void *ctx, void *out, size_t len)
     }
 }
 
-bool device_open(device_t **device, loop_t *loop, flash_t *flash, const uint8_t mac[6],
-                 const device_settings_t *settings, err_t *err)
+/* `device` needs its boot; nothing is performed yet. */
+static void start_brain(device_t *d, uint64_t now_ms)
 {
-    device_t *d = calloc(1, sizeof *d);
-    if (d == NULL) {
-        flash_close(flash);
-        return err_set(err, ERR_SYSTEM, "out of memory for a device");
-    }
-    d->loop = loop;
-    d->settings = *settings;
-    if (!boot_open(&d->boot, flash, mac, err)) {
-        free(d);
-        return false;
-    }
-    const link_handler_t handler = {d, on_link};
-    if (!link_open(&d->link, loop, &d->boot, &handler, err)) {
-        device_close(d);
-        return false;
-    }
     stores_init(&d->stores, &d->boot.settings, &d->boot.outbox, &d->port);
     d->port.ctx = &d->stores;
     d->port.random = random_bytes;
@@ -445,10 +429,54 @@ bool device_open(device_t **device, loop_t *loop, flash_t *flash, const uint8_t 
                                   .bundle = d->boot.bundle,
                                   .bundle_len = d->boot.bundle_len,
                                   .ask = d->boot.identity.ask};
-    cradle_device_init(&d->brain, &d->port, &d->product, &facts, loop_now_ms(loop));
+    cradle_device_init(&d->brain, &d->port, &d->product, &facts, now_ms);
+}
+
+bool device_open(device_t **device, loop_t *loop, flash_t *flash, const uint8_t mac[6],
+                 const device_settings_t *settings, err_t *err)
+{
+    device_t *d = calloc(1, sizeof *d);
+    if (d == NULL) {
+        flash_close(flash);
+        return err_set(err, ERR_SYSTEM, "out of memory for a device");
+    }
+    d->loop = loop;
+    d->settings = *settings;
+    if (!boot_open(&d->boot, flash, mac, err)) {
+        free(d);
+        return false;
+    }
+    const link_handler_t handler = {d, on_link};
+    if (!link_open(&d->link, loop, &d->boot, &handler, err)) {
+        device_close(d);
+        return false;
+    }
+    start_brain(d, loop_now_ms(loop));
     pump(d);
     *device = d;
     return true;
+}
+
+bool device_reset_flash(flash_t *flash, const uint8_t mac[6], err_t *err)
+{
+    const cradle_event_t event = {.type = CRADLE_EVENT_RESET};
+    device_t *d = calloc(1, sizeof *d);
+    if (d == NULL) {
+        flash_close(flash);
+        return err_set(err, ERR_SYSTEM, "out of memory for a device");
+    }
+    if (!boot_open(&d->boot, flash, mac, err)) {
+        free(d);
+        return false;
+    }
+    start_brain(d, 1);
+    cradle_device_handle(&d->brain, &event, 2); /* erases; what it wants next nobody does */
+    cradle_status_t status;
+    cradle_device_status(&d->brain, &status);
+    boot_close(&d->boot);
+    bytes_wipe(d, sizeof *d);
+    free(d);
+    return !status.provisioned || err_set(err, ERR_SYSTEM, "the settings cannot be written");
 }
 
 void device_reset(device_t *device)

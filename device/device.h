@@ -36,6 +36,9 @@ bool device_open(device_t **device, loop_t *loop, flash_t *flash, const uint8_t 
 /* The button: a factory reset. */
 void device_reset(device_t *device);
 
+/* The same for a unit that does not run. Takes `flash` over. */
+bool device_reset_flash(flash_t *flash, const uint8_t mac[6], err_t *err);
+
 /* The button, short: confirms a claim code. */
 void device_press(device_t *device);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "device/run.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,34 @@ bool device_unit_open(const site_t *site, const char *sn, bool read_only, flash_
     return *flash != NULL || err_add(err, "unit %s", sn);
 }
 
+static void run_name(const char *sn, char name[80])
+{
+    snprintf(name, 80, "device-%s", sn);
+}
+
+bool device_button(const site_t *site, const char *sn, device_button_t button, bool *running,
+                   err_t *err)
+{
+    char text[SITE_RUN_MAX + 1];
+    char name[80];
+    flash_t *flash;
+    uint8_t mac[6];
+    pid_t pid;
+    err_t none = ERR_INIT;
+    run_name(sn, name);
+    *running = site_run_read(site, name, text, &pid, &none);
+    if (*running) {
+        return kill(pid, button == DEVICE_RESET ? SIGUSR1 : SIGUSR2) == 0 ||
+               err_errno(err, "unit %s (process %d) cannot be signalled", sn, (int)pid);
+    }
+    if (button == DEVICE_PRESS) {
+        return err_set(err, ERR_PRECONDITION, "unit %s does not run (`cradle device run %s`)", sn,
+                       sn);
+    }
+    return device_unit_open(site, sn, false, &flash, mac, err) &&
+           device_reset_flash(flash, mac, err);
+}
+
 /* ---- the process ---- */
 
 typedef struct {
@@ -105,6 +134,37 @@ static void on_halted(void *ctx, bool reboot)
     loop_stop(process->loop);
 }
 
+/* Signals only leave a mark: what they mean is done on the loop. */
+static volatile sig_atomic_t buttons;
+static loop_t *button_loop;
+
+static void on_signal(int number)
+{
+    buttons |= number == SIGUSR1 ? 1 : 2;
+    loop_wake(button_loop);
+}
+
+static void on_buttons(void *ctx)
+{
+    process_t *process = ctx;
+    sig_atomic_t pressed = buttons;
+    buttons = 0;
+    if (process->device != NULL && (pressed & 1) != 0) {
+        device_reset(process->device);
+    } else if (process->device != NULL && (pressed & 2) != 0) {
+        device_press(process->device);
+    }
+}
+
+static void listen_to_buttons(process_t *process)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    button_loop = process->loop;
+    loop_on_wake(process->loop, on_buttons, process);
+    sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGUSR2, &action, NULL);
+}
+
 static bool open_flash(const site_t *site, const device_run_t *run, flash_t **flash, uint8_t mac[6],
                        err_t *err)
 {
@@ -118,7 +178,7 @@ static bool open_flash(const site_t *site, const device_run_t *run, flash_t **fl
 static bool announce(const site_t *site, const char *sn, char name[80], err_t *err)
 {
     char json[64];
-    snprintf(name, 80, "device-%s", sn);
+    run_name(sn, name);
     snprintf(json, sizeof json, "{\"pid\":%d,\"addresses\":{}}", (int)getpid());
     return site_run_write(site, name, json, err);
 }
@@ -169,6 +229,7 @@ bool device_run(const site_t *site, const device_run_t *run, err_t *err)
                                         .log = log_line,
                                         .halted = on_halted};
     bool ok = loop_stop_on_signals(process.loop, err);
+    listen_to_buttons(&process);
     do {
         ok = ok && live(&process, site, &settings, err);
     } while (ok && process.halted && process.reboot && !process.stopping);
