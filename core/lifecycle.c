@@ -41,11 +41,9 @@ static void leave_cloud(cradle_device_t *device, bool closed_by_peer)
     if (device->cloud_on) {
         core_want(device, CRADLE_ACTION_DISCONNECT);
     }
-    core_disarm(device, CRADLE_TIMER_TRY);
-    core_disarm(device, CRADLE_TIMER_LIMIT);
-    core_disarm(device, CRADLE_TIMER_HEALTH);
-    core_disarm(device, CRADLE_TIMER_ASK);
-    core_disarm(device, CRADLE_TIMER_STABLE);
+    for (unsigned i = 0; i <= CRADLE_TIMER_STABLE; i++) {
+        core_disarm(device, (cradle_timer_t)i);
+    }
 }
 
 static void leave_radio(cradle_device_t *device)
@@ -486,112 +484,57 @@ static void shut_down(cradle_device_t *device, const cradle_event_t *event)
     }
 }
 
-/* Was under way when the device decided to go. */
-static void too_late(cradle_device_t *device, const cradle_event_t *event)
-{
-    (void)device;
-    (void)event;
-}
-
 /* -- the table -------------------------------------------------------------------------------- */
 
-#define GOING                                                                                      \
-    [CRADLE_EVENT_CREDENTIALS] = too_late, [CRADLE_EVENT_CLIENT_DONE] = too_late,                  \
-    [CRADLE_EVENT_FORGET] = too_late, [CRADLE_EVENT_WIFI_UP] = too_late,                           \
-    [CRADLE_EVENT_WIFI_DOWN] = too_late, [CRADLE_EVENT_CLOCK] = too_late,                          \
-    [CRADLE_EVENT_CLOUD_UP] = too_late, [CRADLE_EVENT_CLOUD_DOWN] = too_late,                      \
-    [CRADLE_EVENT_SUBSCRIBED] = too_late, [CRADLE_EVENT_ACKED] = too_late,                         \
-    [CRADLE_EVENT_MESSAGE] = too_late, [CRADLE_EVENT_RESET] = too_late,                            \
-    [CRADLE_EVENT_PRESS] = too_late, [CRADLE_EVENT_SHUTDOWN] = shut_down
+#define IN(state) (1u << (state))
+#define CONNECTED (IN(CRADLE_ASKING) | IN(CRADLE_ONLINE))
+#define JOINED    (IN(CRADLE_SETTING_CLOCK) | IN(CRADLE_CONNECTING) | CONNECTED)
+#define ANY       ((1u << CRADLE_STATES) - 1)
 
-static const handler_t TABLE[CRADLE_STATES][TRIGGERS] = {
-    [CRADLE_BLANK] =
-        {
-            [CRADLE_EVENT_CLOCK] = clock_set,
-            [CRADLE_EVENT_RESET] = reset,
-            [CRADLE_EVENT_SHUTDOWN] = shut_down,
-        },
-    [CRADLE_UNPROVISIONED] =
-        {
-            [CRADLE_EVENT_CREDENTIALS] = credentials,
-            [CRADLE_EVENT_FORGET] = forget,
-            [CRADLE_EVENT_CLOCK] = clock_set,
-            [CRADLE_EVENT_RESET] = reset,
-            [CRADLE_EVENT_SHUTDOWN] = shut_down,
-        },
-    [CRADLE_JOINING] =
-        {
-            [CRADLE_EVENT_CREDENTIALS] = credentials,
-            [CRADLE_EVENT_CLIENT_DONE] = client_done,
-            [CRADLE_EVENT_FORGET] = forget,
-            [CRADLE_EVENT_WIFI_UP] = joined,
-            [CRADLE_EVENT_WIFI_DOWN] = join_failed,
-            [CRADLE_EVENT_CLOCK] = clock_set,
-            [CRADLE_EVENT_RESET] = reset,
-            [CRADLE_EVENT_SHUTDOWN] = shut_down,
-            [TRY] = join,
-            [LIMIT] = join_silent,
-        },
-    [CRADLE_SETTING_CLOCK] =
-        {
-            [CRADLE_EVENT_CLIENT_DONE] = client_done,
-            [CRADLE_EVENT_WIFI_DOWN] = wifi_lost,
-            [CRADLE_EVENT_CLOCK] = clock_awaited,
-            [CRADLE_EVENT_RESET] = reset,
-            [CRADLE_EVENT_SHUTDOWN] = shut_down,
-            [LIMIT] = clock_silent,
-        },
-    [CRADLE_CONNECTING] =
-        {
-            [CRADLE_EVENT_CLIENT_DONE] = client_done,
-            [CRADLE_EVENT_WIFI_DOWN] = wifi_lost,
-            [CRADLE_EVENT_CLOCK] = clock_set,
-            [CRADLE_EVENT_CLOUD_UP] = connected,
-            [CRADLE_EVENT_CLOUD_DOWN] = connect_failed,
-            [CRADLE_EVENT_RESET] = reset,
-            [CRADLE_EVENT_SHUTDOWN] = shut_down,
-            [TRY] = connect,
-            [LIMIT] = connect_silent,
-        },
-    [CRADLE_ASKING] =
-        {
-            [CRADLE_EVENT_CLIENT_DONE] = client_done,
-            [CRADLE_EVENT_WIFI_DOWN] = wifi_lost,
-            [CRADLE_EVENT_CLOCK] = clock_set,
-            [CRADLE_EVENT_CLOUD_DOWN] = connection_lost,
-            [CRADLE_EVENT_SUBSCRIBED] = may_ask,
-            [CRADLE_EVENT_MESSAGE] = message,
-            [CRADLE_EVENT_RESET] = reset,
-            [CRADLE_EVENT_PRESS] = press,
-            [CRADLE_EVENT_SHUTDOWN] = shut_down,
-            [LIMIT] = connect_silent,
-        },
-    [CRADLE_ONLINE] =
-        {
-            [CRADLE_EVENT_CLIENT_DONE] = client_done,
-            [CRADLE_EVENT_WIFI_DOWN] = wifi_lost,
-            [CRADLE_EVENT_CLOCK] = clock_set,
-            [CRADLE_EVENT_CLOUD_DOWN] = connection_lost,
-            [CRADLE_EVENT_SUBSCRIBED] = subscribed,
-            [CRADLE_EVENT_ACKED] = acked,
-            [CRADLE_EVENT_MESSAGE] = message,
-            [CRADLE_EVENT_RESET] = reset,
-            [CRADLE_EVENT_PRESS] = press,
-            [CRADLE_EVENT_SHUTDOWN] = shut_down,
-            [LIMIT] = connect_silent,
-        },
-    [CRADLE_STOPPING] = {GOING},
-    [CRADLE_RESETTING] = {GOING},
+/* What happens, in which states, and what is done about it. */
+static const struct {
+    uint16_t states;
+    uint8_t what;
+    handler_t handler;
+} TABLE[] = {
+    {IN(CRADLE_UNPROVISIONED) | IN(CRADLE_JOINING), CRADLE_EVENT_CREDENTIALS, credentials},
+    {IN(CRADLE_UNPROVISIONED), CRADLE_EVENT_FORGET, forget},
+    {IN(CRADLE_JOINING), CRADLE_EVENT_FORGET, forget},
+    {IN(CRADLE_JOINING) | JOINED, CRADLE_EVENT_CLIENT_DONE, client_done},
+    {IN(CRADLE_JOINING), TRY, join},
+    {IN(CRADLE_JOINING), LIMIT, join_silent},
+    {IN(CRADLE_JOINING), CRADLE_EVENT_WIFI_UP, joined},
+    {IN(CRADLE_JOINING), CRADLE_EVENT_WIFI_DOWN, join_failed},
+    {JOINED, CRADLE_EVENT_WIFI_DOWN, wifi_lost},
+    {IN(CRADLE_SETTING_CLOCK), CRADLE_EVENT_CLOCK, clock_awaited},
+    {ANY, CRADLE_EVENT_CLOCK, clock_set},
+    {IN(CRADLE_SETTING_CLOCK), LIMIT, clock_silent},
+    {IN(CRADLE_CONNECTING), TRY, connect},
+    {IN(CRADLE_CONNECTING) | CONNECTED, LIMIT, connect_silent},
+    {IN(CRADLE_CONNECTING), CRADLE_EVENT_CLOUD_UP, connected},
+    {IN(CRADLE_CONNECTING), CRADLE_EVENT_CLOUD_DOWN, connect_failed},
+    {CONNECTED, CRADLE_EVENT_CLOUD_DOWN, connection_lost},
+    {IN(CRADLE_ASKING), CRADLE_EVENT_SUBSCRIBED, may_ask},
+    {IN(CRADLE_ONLINE), CRADLE_EVENT_SUBSCRIBED, subscribed},
+    {IN(CRADLE_ONLINE), CRADLE_EVENT_ACKED, acked},
+    {CONNECTED, CRADLE_EVENT_MESSAGE, message},
+    {CONNECTED, CRADLE_EVENT_PRESS, press},
+    {ANY, CRADLE_EVENT_RESET, reset},
+    {ANY, CRADLE_EVENT_SHUTDOWN, shut_down},
 };
 
 static void trigger(cradle_device_t *device, unsigned what, const cradle_event_t *event)
 {
-    handler_t handler = what < TRIGGERS ? TABLE[device->state][what] : NULL;
-    if (handler == NULL) {
-        device->impossible++;
-        return;
+    bool going = device->state >= CRADLE_STOPPING;
+    for (size_t i = 0; i < sizeof TABLE / sizeof TABLE[0]; i++) {
+        if (TABLE[i].what == what && (TABLE[i].states & IN(device->state)) != 0 &&
+            (!going || what == CRADLE_EVENT_SHUTDOWN)) {
+            TABLE[i].handler(device, event);
+            return;
+        }
     }
-    handler(device, event);
+    /* What was under way when the device decided to go comes too late, and is no surprise. */
+    device->impossible += !going || what >= TRIGGERS;
 }
 
 void core_lifecycle_event(cradle_device_t *device, const cradle_event_t *event)

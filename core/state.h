@@ -14,11 +14,12 @@
 typedef enum {
     CRADLE_TIMER_LIMIT,   /* joining, setting the clock, connecting, subscribing: too long */
     CRADLE_TIMER_TRY,     /* back-off over: join or connect again                     */
-    CRADLE_TIMER_SAMPLE,  /* the product's next sample                                */
     CRADLE_TIMER_HEALTH,  /* uptime, days left, counters                              */
-    CRADLE_TIMER_SERVICE, /* the provisioning service has done its work               */
     CRADLE_TIMER_ASK,     /* shared attributes were asked for, and no answer came     */
-    CRADLE_TIMER_STABLE,  /* this connection counts as a good one                     */
+    CRADLE_TIMER_STABLE,  /* this connection counts as a good one; up to here they are
+                             of the connection, and end with it                       */
+    CRADLE_TIMER_SAMPLE,  /* the product's next sample                                */
+    CRADLE_TIMER_SERVICE, /* the provisioning service has done its work               */
     CRADLE_TIMER_STEWARD, /* ask the steward; or: its answer did not come             */
     CRADLE_TIMERS,
 } cradle_timer_t;

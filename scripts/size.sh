@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Code, static RAM and worst stack of the device's brain, compiled as it runs on an ESP32-C3 (-Os,
-# rv32imc): core/, lib/json and what it uses of lib/base. Exit 1 when over the budget of the design.
+# Code, static RAM and worst stack of the device's brain, compiled for an ESP32-C3 (-Os, rv32imc,
+# -msave-restore, which is ESP-IDF's CONFIG_COMPILER_SAVE_RESTORE_LIBCALLS, and -flto): core/,
+# lib/statement, lib/json and what they use of lib/base. Exit 1 when over the budget of the design.
 set -eu
 cd "$(dirname "$0")/.."
 CODE_MAX=$((24 * 1024))
@@ -35,27 +36,33 @@ void firmware(const cradle_port_t *port, const cradle_product_t *product,
     keep = (void *)(uintptr_t)cradle_state_name(status->state);
 }
 END
+sources="$out/firmware.c core/*.c lib/statement/[!r]*.c lib/json/json_reader.c lib/json/json_value.c
+    lib/json/json_writer.c lib/base/bytes.c"
+# Once without -flto, for the stack and for the names.
 objects=""
-for source in $out/firmware.c core/*.c lib/statement/[!r]*.c lib/json/json_reader.c lib/json/json_value.c \
-        lib/json/json_writer.c lib/base/bytes.c; do
+for source in $sources; do
     object=$out/$(basename "$source" .c).o
     $CC $FLAGS -fcallgraph-info=su -c "$source" -o "$object"
     objects="$objects $object"
 done
-$CC $FLAGS -nostartfiles -Wl,--gc-sections -Wl,-e,firmware $objects -o $out/brain.elf
+# shellcheck disable=SC2086
+$CC $FLAGS -flto -nostartfiles -Wl,--gc-sections -Wl,-e,firmware $out/firmware.o \
+    ${sources#* } -o $out/brain.elf
 
-# Sections of ours only: the C library (memcpy, strlen, 64-bit division) is counted apart, because a
-# firmware has it anyway.
+# What is not in our objects is the C library's (memcpy, strlen, 64-bit division): counted apart,
+# because a firmware has it anyway. The linker names parts of functions NAME.part.0 and the like.
 "${PREFIX}nm" -S --size-sort $out/brain.elf > $out/symbols
-"${PREFIX}nm" $objects 2>/dev/null | awk '$2 ~ /[TtRrDdBb]/ {print $3}' | sort -u > $out/ours
+"${PREFIX}nm" $objects 2>/dev/null | awk '$2 ~ /[TtRrDdBb]/ {sub(/\..*/, "", $3); print $3}' |
+    sort -u > $out/ours
 awk -v code_max=$CODE_MAX -v ram_max=$RAM_MAX '
     NR == FNR { ours[$1] = 1; next }
+    { name = $4; sub(/\..*/, "", name) }
     { size = 0; for (i = 1; i <= length($2); i++)
           size = size * 16 + index("0123456789abcdef", substr($2, i, 1)) - 1 }
-    $3 ~ /[BbDd]/ { if ($4 in ours) ram += size; next }
-    { if ($4 in ours && $4 != "firmware") code += size; else library += size }
+    $3 ~ /[BbDd]/ { if (name in ours) ram += size; next }
+    { if (name in ours && name != "firmware") code += size; else library += size }
     END {
-        printf "code     %6d bytes of %d (core, lib/json, lib/base)\n", code, code_max
+        printf "code     %6d bytes of %d (core, lib/statement, lib/json, lib/base)\n", code, code_max
         printf "library  %6d bytes (C library and compiler, shared with the firmware)\n", library
         printf "RAM      %6d bytes of %d (one cradle_device_t: a 32-entry window, one message)\n",
                ram, ram_max
