@@ -65,6 +65,9 @@ void connection_close(connection_t *c, const char *why)
     if (c->admitted) {
         leave_bucket(c);
         put_time(c, TB_ATTR_LAST_DISCONNECT);
+        if (hub->rpc != NULL) {
+            rpc_gone(hub->rpc, &c->device);
+        }
     }
     if (why != NULL) {
         cloud_log(LOG_INFO, "closed", "device=%s peer=%s why=%s", c->name != NULL ? c->name : "-",
@@ -101,19 +104,19 @@ static bool send_out(connection_t *c, const mqtt_out_t *out)
     return !c->closed;
 }
 
-void connection_publish(connection_t *c, tb_down_t down, tb_family_t family, uint32_t id,
-                        const char *payload, size_t len)
+bool connection_publish(connection_t *c, tb_down_t down, tb_family_t family, uint32_t id,
+                        const char *payload, size_t len, uint16_t *packet)
 {
     char topic[TB_TOPIC_MAX];
     mqtt_out_t out;
     if (c->closed) {
-        return;
+        return false;
     }
     begin_out(c, &out);
     tb_topic_build(topic, down, family, id, 0);
-    mqtt_server_publish(&c->mqtt, mqtt_text(topic), (mqtt_text_t){payload, len},
-                        tb_session_qos(&c->session, down, family), NULL, &out);
-    send_out(c, &out);
+    return mqtt_server_publish(&c->mqtt, mqtt_text(topic), (mqtt_text_t){payload, len},
+                               tb_session_qos(&c->session, down, family), packet, &out) &&
+           send_out(c, &out);
 }
 
 void connection_committed(connection_t *c, bool committed)
@@ -204,8 +207,30 @@ static bool read_attributes(void *ctx, tb_scope_t scope, const char *key, size_t
     return result == STORE_OK || result == STORE_NOT_FOUND;
 }
 
-static const tb_store_t STORE = {
-    .save_point = save_point, .save_attribute = save_attribute, .read_attributes = read_attributes};
+/* ---- remote calls ---- */
+
+static void rpc_response(void *ctx, uint32_t id, const char *payload, size_t len)
+{
+    connection_t *c = ctx;
+    if (c->hub->rpc != NULL) {
+        rpc_answered(c->hub->rpc, &c->device, id, payload, len);
+    }
+}
+
+static void rpc_request(void *ctx, tb_family_t family, uint32_t id, const char *method,
+                        const char *params, size_t params_len)
+{
+    connection_t *c = ctx;
+    if (c->hub->rpc != NULL) {
+        rpc_asked(c->hub->rpc, &c->device, family, id, method, params, params_len);
+    }
+}
+
+static const tb_store_t STORE = {.save_point = save_point,
+                                 .save_attribute = save_attribute,
+                                 .read_attributes = read_attributes,
+                                 .rpc_response = rpc_response,
+                                 .rpc_request = rpc_request};
 
 /* ---- events ---- */
 
@@ -354,7 +379,11 @@ static void on_subscribe(connection_t *c, const mqtt_subscribe_t *subscribe, boo
     } else {
         mqtt_server_unsuback(&c->mqtt, subscribe->id, count, &out);
     }
-    send_out(c, &out);
+    tb_family_t family;
+    if (send_out(c, &out) && add && c->hub->rpc != NULL &&
+        tb_session_wants_rpc(&c->session, &family)) {
+        rpc_subscribed(c->hub->rpc, &c->device);
+    }
 }
 
 /* Takes the packets at the front of `data`. *used: how much of it. *need: what the packet that
@@ -394,6 +423,11 @@ static void take_packets(connection_t *c, const uint8_t *data, size_t len, size_
         case MQTT_SERVER_SUBSCRIBE:
         case MQTT_SERVER_UNSUBSCRIBE:
             on_subscribe(c, &packet.u.subscribe, event == MQTT_SERVER_SUBSCRIBE);
+            break;
+        case MQTT_SERVER_PUBACK:
+            if (c->hub->rpc != NULL) {
+                rpc_acked(c->hub->rpc, &c->device, packet.u.ack.id);
+            }
             break;
         case MQTT_SERVER_DISCONNECT:
             connection_close(c, NULL);

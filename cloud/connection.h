@@ -24,6 +24,7 @@ typedef struct connection connection_t;
 
 struct hub {
     hub_settings_t settings;
+    rpc_t *rpc; /* NULL: nobody calls */
     tls_context_t *tls;
     int listener;
     loop_fd_t watch;
@@ -79,9 +80,10 @@ void connection_close(connection_t *c, const char *why);
 /* The batch with its messages is safe (or is not). */
 void connection_committed(connection_t *c, bool committed);
 
-/* Sends a message down. */
-void connection_publish(connection_t *c, tb_down_t down, tb_family_t family, uint32_t id,
-                        const char *payload, size_t len);
+/* Sends a message down. False: not now, or the connection ended over it. *packet (may be NULL): its
+   id at QoS 1, else 0. */
+bool connection_publish(connection_t *c, tb_down_t down, tb_family_t family, uint32_t id,
+                        const char *payload, size_t len, uint16_t *packet);
 
 /* Reads on, if it had stopped. */
 void connection_resume(connection_t *c);

@@ -252,7 +252,39 @@ void hub_push_attributes(hub_t *hub, const store_id_t *device, const char *json,
     connection_t *c = find_device(hub, device);
     tb_family_t family;
     if (c != NULL && tb_session_wants_attributes(&c->session, &family)) {
-        connection_publish(c, TB_DOWN_ATTRIBUTES, family, 0, json, len);
+        connection_publish(c, TB_DOWN_ATTRIBUTES, family, 0, json, len, NULL);
+    }
+}
+
+/* By its row: devices are called often. */
+static connection_t *find_admitted(hub_t *hub, const store_id_t *device)
+{
+    int64_t row;
+    return store_device_row(hub->settings.store, device, &row, NULL) == STORE_OK
+               ? hub_find(hub, row)
+               : NULL;
+}
+
+void hub_set_rpc(hub_t *hub, rpc_t *rpc)
+{
+    hub->rpc = rpc;
+}
+
+bool hub_rpc_request(hub_t *hub, const store_id_t *device, uint32_t id, const char *payload,
+                     size_t len, uint16_t *packet)
+{
+    connection_t *c = find_admitted(hub, device);
+    tb_family_t family;
+    return c != NULL && tb_session_wants_rpc(&c->session, &family) &&
+           connection_publish(c, TB_DOWN_RPC_REQUEST, family, id, payload, len, packet);
+}
+
+void hub_rpc_response(hub_t *hub, const store_id_t *device, tb_family_t family, uint32_t id,
+                      const char *text, size_t len)
+{
+    connection_t *c = find_admitted(hub, device);
+    if (c != NULL) {
+        connection_publish(c, TB_DOWN_RPC_RESPONSE, family, id, text, len, NULL);
     }
 }
 

@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 #include "cloud/frontdoor.h"
+#include "cloud/rpc.h"
 #include "cloud/store.h"
 #include "net/loop.h"
 #include "pki/cert.h"
@@ -49,5 +50,13 @@ void hub_turn_end(hub_t *hub);
 /* What REST has changed. */
 void hub_push_attributes(hub_t *hub, const store_id_t *device, const char *json, size_t len);
 void hub_close_session(hub_t *hub, const store_id_t *device);
+
+/* Remote calls: `rpc` is told what devices do, from now on; NULL: nobody. These two are for its
+   rpc_link_t. */
+void hub_set_rpc(hub_t *hub, rpc_t *rpc);
+bool hub_rpc_request(hub_t *hub, const store_id_t *device, uint32_t id, const char *payload,
+                     size_t len, uint16_t *packet);
+void hub_rpc_response(hub_t *hub, const store_id_t *device, tb_family_t family, uint32_t id,
+                      const char *text, size_t len);
 
 #endif

@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "cloud/auth.h"
+#include "cloud/forward.h"
 #include "cloud/frontdoor.h"
 #include "cloud/hub.h"
 #include "cloud/log.h"
 #include "cloud/rest.h"
+#include "cloud/rpc.h"
 #include "cloud/store.h"
 #include "http/http.h"
 #include "json/json.h"
@@ -28,6 +30,8 @@ typedef struct {
     const char *site;
     const char *listen;
     const char *http_listen;
+    const char *steward_url;
+    const char *steward_ca;
     bool durable;
     bool as_thingsboard;
     bool help;
@@ -42,19 +46,25 @@ typedef struct {
     EVP_PKEY *key;
     frontdoor_t *door;
     hub_t *hub;
+    forward_t *forward; /* NULL: no steward */
+    rpc_t *rpc;
     auth_t *auth;
     rest_t *rest;
     http_server_t *http;
     loop_fd_t http_watch;
 } cloud_t;
 
-static const option_t *options_of(arguments_t *a, option_t options[8])
+static const option_t *options_of(arguments_t *a, option_t options[10])
 {
     const option_t all[] = {
         {"site", 'C', OPTION_TEXT, &a->site, "DIR", "the site (default: the current directory)"},
         {"listen", 0, OPTION_TEXT, &a->listen, "HOST:PORT", "MQTTS (default 127.0.0.1:8883)"},
         {"http-listen", 0, OPTION_TEXT, &a->http_listen, "HOST:PORT",
          "REST over HTTPS (default 127.0.0.1:8080)"},
+        {"steward-url", 0, OPTION_TEXT, &a->steward_url, "URL",
+         "https://HOST:PORT: devices' calls \"cradle.*\" are posted there"},
+        {"steward-ca", 0, OPTION_TEXT, &a->steward_ca, "FILE",
+         "PEM: the CA of its certificate (default: the site's ca/server-root.crt)"},
         {"durable", 0, OPTION_FLAG, &a->durable, NULL,
          "acknowledge what survives a power cut, not only a killed process (slower)"},
         {"as-thingsboard", 0, OPTION_FLAG, &a->as_thingsboard, NULL,
@@ -119,6 +129,64 @@ static void on_session_close(void *ctx, const store_id_t *device)
     hub_close_session(((cloud_t *)ctx)->hub, device);
 }
 
+/* ---- remote calls ---- */
+
+static bool on_rpc_request(void *ctx, const store_id_t *device, uint32_t id, const char *payload,
+                           size_t len, uint16_t *packet)
+{
+    return hub_rpc_request(((cloud_t *)ctx)->hub, device, id, payload, len, packet);
+}
+
+static void on_rpc_response(void *ctx, const store_id_t *device, tb_family_t family, uint32_t id,
+                            const char *text, size_t len)
+{
+    hub_rpc_response(((cloud_t *)ctx)->hub, device, family, id, text, len);
+}
+
+static void on_rpc_forward(void *ctx, const store_id_t *device, uint64_t ticket, const char *method,
+                           const char *params, size_t params_len)
+{
+    forward_ask(((cloud_t *)ctx)->forward, device, ticket, method, params, params_len);
+}
+
+static void on_forwarded(void *ctx, const store_id_t *device, uint64_t ticket, const char *text,
+                         size_t len)
+{
+    rpc_reply(((cloud_t *)ctx)->rpc, device, ticket, text, len);
+}
+
+static bool open_rpc(cloud_t *c, const arguments_t *a, err_t *err)
+{
+    char ca[FILE_PATH_MAX];
+    if (a->steward_url == NULL && a->steward_ca != NULL) {
+        return err_set(err, ERR_USAGE, "--steward-ca needs --steward-url");
+    }
+    if (a->steward_url != NULL) {
+        if (!site_ca_path(&c->site, "server-root", ca, err)) {
+            return false;
+        }
+        const forward_settings_t forward = {.loop = c->loop,
+                                            .url = a->steward_url,
+                                            .ca_file = a->steward_ca != NULL ? a->steward_ca : ca,
+                                            .answered = on_forwarded,
+                                            .ctx = c};
+        if (!forward_open(&c->forward, &forward, err)) {
+            return false;
+        }
+    }
+    const rpc_link_t link = {.ctx = c,
+                             .request = on_rpc_request,
+                             .response = on_rpc_response,
+                             .forward = c->forward != NULL ? on_rpc_forward : NULL};
+    if (!rpc_open(&c->rpc, c->loop, c->store, &link, err)) {
+        return false;
+    }
+    hub_set_rpc(c->hub, c->rpc);
+    return true;
+}
+
+/* ---- REST ---- */
+
 static void on_http(void *ctx, unsigned events)
 {
     (void)events;
@@ -142,7 +210,7 @@ static bool open_rest(cloud_t *c, const arguments_t *a, err_t *err)
         .listen = a->http_listen, .cert_file = cert_file, .key_file = key_file};
     return auth_open(&c->auth, c->store, &(auth_settings_t){.key_file = key}, err) &&
            auth_first_admin(c->auth, admin, err) &&
-           rest_open(&c->rest, &(rest_settings_t){c->store, c->auth, hooks}, err) &&
+           rest_open(&c->rest, &(rest_settings_t){c->store, c->auth, hooks, c->rpc}, err) &&
            http_server_open(&c->http, &http, rest_handle, c->rest, err) &&
            loop_fd_add(c->loop, &c->http_watch, http_server_fd(c->http), LOOP_READ, on_http, c,
                        err);
@@ -198,7 +266,8 @@ static bool open_all(cloud_t *c, const arguments_t *a, err_t *err)
                                 .chain = &c->chain,
                                 .key = c->key,
                                 .as_thingsboard = a->as_thingsboard};
-    if (!hub_open(&c->hub, &hub, err) || !open_rest(c, a, err) || !announce(c, err)) {
+    if (!hub_open(&c->hub, &hub, err) || !open_rpc(c, a, err) || !open_rest(c, a, err) ||
+        !announce(c, err)) {
         return false;
     }
     loop_at_turn_end(c->loop, on_turn_end, c);
@@ -211,6 +280,11 @@ static void close_all(cloud_t *c)
         loop_at_turn_end(c->loop, NULL, NULL);
         loop_fd_remove(c->loop, &c->http_watch);
     }
+    if (c->hub != NULL) {
+        hub_set_rpc(c->hub, NULL);
+    }
+    forward_close(c->forward);
+    rpc_close(c->rpc); /* who waits over HTTP is answered */
     if (c->http != NULL) {
         http_server_close(c->http);
     }
@@ -229,7 +303,7 @@ static void close_all(cloud_t *c)
 int main(int argc, char **argv)
 {
     arguments_t a = {.site = ".", .listen = "127.0.0.1:8883", .http_listen = "127.0.0.1:8080"};
-    option_t options[8];
+    option_t options[10];
     cloud_t *c = calloc(1, sizeof *c);
     err_t err = ERR_INIT;
     argc--;

@@ -12,7 +12,7 @@
 
 static const rest_route_t *const TABLES[] = {REST_AUTH,    REST_DEVICE,        REST_DEVICE_WRITE,
                                              REST_PROFILE, REST_PROFILE_WRITE, REST_CUSTOMER,
-                                             REST_USER,    REST_TELEMETRY};
+                                             REST_USER,    REST_TELEMETRY,     REST_RPC};
 
 bool rest_open(rest_t **rest, const rest_settings_t *settings, err_t *err)
 {
@@ -187,7 +187,7 @@ void rest_handle(void *ctx, http_request_t *request)
                    "You don't have permission to perform this operation!");
     } else {
         found.route->handle(&call);
-        if (!call.replied) {
+        if (!call.replied && !call.later) {
             cloud_log(LOG_ERROR, "rest", "path=%s why=\"no answer was made\"",
                       found.route->pattern);
             rest_error(&call, 500, REST_GENERAL, "No answer was made");
@@ -231,6 +231,11 @@ void rest_error(rest_call_t *call, int status, int code, const char *format, ...
 void rest_text(rest_call_t *call, int status, const char *text)
 {
     reply(call, status, "text/plain;charset=UTF-8", text, strlen(text));
+}
+
+void rest_status(rest_call_t *call, int status)
+{
+    reply(call, status, NULL, NULL, 0);
 }
 
 void rest_done(rest_call_t *call)

@@ -6,9 +6,10 @@
  *     rest_open(&rest, &settings, &err);
  *     http_server_open(&server, &http, rest_handle, rest, &err);
  *
- * Everything runs on the thread that dispatches the HTTP server, and answers before it returns
- * (later parts of the API will keep a request waiting). What REST changes and MQTT sessions must
- * learn goes out through the hooks.
+ * Everything runs on the thread that dispatches the HTTP server, and answers before it returns;
+ * only calls to devices wait until they have ended. What REST changes and MQTT sessions must learn
+ * goes out through the hooks. Closing: rpc_close first (it ends the calls that wait),
+ * http_server_close, rest_close.
  */
 #ifndef CRADLE_CLOUD_REST_H
 #define CRADLE_CLOUD_REST_H
@@ -18,6 +19,7 @@
 
 #include "base/err.h"
 #include "cloud/auth.h"
+#include "cloud/rpc.h"
 #include "cloud/store.h"
 #include "http/http.h"
 
@@ -38,6 +40,7 @@ typedef struct {
     store_t *store; /* must outlive the handle */
     auth_t *auth;   /* must outlive the handle */
     rest_hooks_t hooks;
+    rpc_t *rpc; /* NULL: calls to devices are answered 500 */
 } rest_settings_t;
 
 bool rest_open(rest_t **rest, const rest_settings_t *settings, err_t *err);

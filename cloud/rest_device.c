@@ -270,8 +270,12 @@ static void delete_device(rest_call_t *call)
     const rest_hooks_t *hooks = &call->rest->settings.hooks;
     store_id_t id = call->id[0];
     if (!rest_ok(call, store_device_delete(call->store, &id, &err), "Device", &err) ||
+        !rest_ok(call, store_rpc_delete_of(call->store, &id, &err), "Rpc", &err) ||
         !rest_commit(call)) {
         return;
+    }
+    if (call->rest->settings.rpc != NULL) {
+        rpc_forget(call->rest->settings.rpc, &id);
     }
     if (hooks->session_close != NULL) {
         hooks->session_close(hooks->ctx, &id);

@@ -10,10 +10,14 @@
 #define REST_ANSWER_MAX (16u * 1024 * 1024)
 #define REST_WORD_MAX   64
 #define REST_PAGE_MAX   100000
+/* Requests that wait for a device at one time: they must leave room in the HTTP server. */
+#define REST_WAITS_MAX 256
 
 struct rest {
     rest_settings_t settings;
     char *out;
+    struct rest_wait *waits; /* rest_rpc.c */
+    size_t wait_count;
 };
 
 /* One request on its way through a handler. */
@@ -26,6 +30,7 @@ typedef struct {
     char word[2][REST_WORD_MAX];
     json_writer_t json; /* over the answer's memory */
     bool replied;
+    bool later; /* somebody keeps `http` and replies by himself */
 } rest_call_t;
 
 typedef struct {
@@ -44,6 +49,7 @@ extern const rest_route_t REST_USER[];
 extern const rest_route_t REST_PROFILE[];
 extern const rest_route_t REST_PROFILE_WRITE[];
 extern const rest_route_t REST_TELEMETRY[];
+extern const rest_route_t REST_RPC[];
 
 /* ThingsBoard's errorCode values. */
 enum {
@@ -53,6 +59,7 @@ enum {
     REST_PERMISSION = 20,
     REST_BAD_REQUEST = 31,
     REST_NOT_FOUND = 32,
+    REST_TOO_MANY = 33,
     REST_VERSION_CONFLICT = 35,
 };
 
@@ -61,6 +68,8 @@ void rest_error(rest_call_t *call, int status, int code, const char *format, ...
     __attribute__((format(printf, 4, 5)));
 /* The telemetry controller's errors are plain text. */
 void rest_text(rest_call_t *call, int status, const char *text);
+/* That status, and no body. */
+void rest_status(rest_call_t *call, int status);
 /* 200 with what call->json holds. */
 void rest_done(rest_call_t *call);
 /* 200 without a body, after a commit. False (and replied): it could not be kept. */
@@ -68,6 +77,9 @@ bool rest_commit(rest_call_t *call);
 void rest_empty(rest_call_t *call);
 /* Replies to anything but STORE_OK; `what` is "Device", for "Device with id [..] is not found". */
 bool rest_ok(rest_call_t *call, store_result_t result, const char *what, const err_t *err);
+
+/* The row of the device {id}, after a look at the caller's rights. 0: replied, in plain text. */
+int64_t rest_target(rest_call_t *call);
 
 /* A query parameter. False: absent, or (replied) unusable. */
 bool rest_param(rest_call_t *call, const char *name, char *out, size_t cap);

@@ -27,8 +27,7 @@ static void note_target(void *ctx, const store_device_t *device)
     target->customer = device->customer;
 }
 
-/* The device's row, after a look at the caller's rights. 0: replied. */
-static int64_t target(rest_call_t *call)
+int64_t rest_target(rest_call_t *call)
 {
     target_t t = {.row = 0};
     err_t err = ERR_INIT;
@@ -84,7 +83,7 @@ static bool put_point_key(void *ctx, const tb_point_t *point)
 static void series_keys(rest_call_t *call)
 {
     err_t err = ERR_INIT;
-    int64_t row = target(call);
+    int64_t row = rest_target(call);
     if (row == 0) {
         return;
     }
@@ -120,7 +119,7 @@ static void list_attributes(rest_call_t *call, tb_scope_t in, store_attribute_fn
 {
     char keys[KEYS] = "";
     err_t err = ERR_INIT;
-    int64_t row = target(call);
+    int64_t row = rest_target(call);
     if (row == 0) {
         return;
     }
@@ -244,7 +243,7 @@ static void save_attributes(rest_call_t *call)
     size_t count = 0;
     size_t len = 0;
     const rest_hooks_t *hooks = &call->rest->settings.hooks;
-    int64_t row = scope(call, true, &into) ? target(call) : 0;
+    int64_t row = scope(call, true, &into) ? rest_target(call) : 0;
     if (row == 0) {
         return;
     }
@@ -270,7 +269,7 @@ static void save_attributes(rest_call_t *call)
 
 static void save_series(rest_call_t *call)
 {
-    int64_t row = target(call);
+    int64_t row = rest_target(call);
     sink_t sink = {call, row, TB_SERVER_SCOPE, true, ERR_INIT};
     if (row != 0 && take_body(call, &sink, NULL)) {
         rest_empty(call);
@@ -285,7 +284,7 @@ static void delete_attributes(rest_call_t *call)
     const char *key;
     size_t len;
     const rest_hooks_t *hooks = &call->rest->settings.hooks;
-    int64_t row = scope(call, false, &from) ? target(call) : 0;
+    int64_t row = scope(call, false, &from) ? rest_target(call) : 0;
     if (row == 0) {
         return;
     }
@@ -326,7 +325,7 @@ static void delete_attributes(rest_call_t *call)
 
 static void series(rest_call_t *call)
 {
-    int64_t row = target(call);
+    int64_t row = rest_target(call);
     if (row != 0) {
         rest_series_read(call, row);
     }
@@ -334,7 +333,7 @@ static void series(rest_call_t *call)
 
 static void delete_series(rest_call_t *call)
 {
-    int64_t row = target(call);
+    int64_t row = rest_target(call);
     if (row != 0) {
         rest_series_delete(call, row);
     }

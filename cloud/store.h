@@ -308,6 +308,39 @@ store_result_t store_customer_save(store_t *store, store_customer_t *customer, i
 /* Unassigns its devices and deletes its users. */
 store_result_t store_customer_delete(store_t *store, const store_id_t *id, err_t *err);
 
+/* ---- Persistent RPCs ------------------------------------------------------------------------- */
+
+typedef struct {
+    store_id_t id;
+    store_id_t tenant;
+    store_id_t device;
+    int64_t created_ms;
+    int64_t expires_ms;
+    const char *request;  /* JSON */
+    const char *response; /* JSON; NULL: none yet */
+    const char *status;   /* QUEUED, SENT, DELIVERED, SUCCESSFUL, TIMEOUT, EXPIRED, FAILED */
+    const char *info;     /* additionalInfo: JSON; NULL: none */
+} store_rpc_t;
+
+typedef void (*store_rpc_fn_t)(void *ctx, const store_rpc_t *rpc);
+
+store_result_t store_rpc_get(store_t *store, const store_id_t *id, store_rpc_fn_t each, void *ctx,
+                             err_t *err);
+/* Of a device (NULL: all), with that status (NULL: any), by time of making; of the page, size, page
+   and descending count. */
+store_result_t store_rpc_list(store_t *store, const store_id_t *device, const char *status,
+                              const store_page_t *page, store_rpc_fn_t each, void *ctx,
+                              uint64_t *total, err_t *err);
+/* A new one: created_ms is filled in; the id is the caller's (store_id_new), tenant not looked at.
+ */
+store_result_t store_rpc_add(store_t *store, store_rpc_t *rpc, int64_t now_ms, err_t *err);
+/* `response` NULL keeps what is there. */
+store_result_t store_rpc_update(store_t *store, const store_id_t *id, const char *status,
+                                const char *response, err_t *err);
+store_result_t store_rpc_delete(store_t *store, const store_id_t *id, err_t *err);
+/* All of a device; none is no error. */
+store_result_t store_rpc_delete_of(store_t *store, const store_id_t *device, err_t *err);
+
 /* ---- Users ----------------------------------------------------------------------------------- */
 
 typedef enum { STORE_SYS_ADMIN = 1, STORE_TENANT_ADMIN = 2, STORE_CUSTOMER_USER = 4 } store_role_t;
