@@ -7,11 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
+#include "base/file.h"
 #include "cloud/log.h"
 #include "json/json.h"
 #include "tbdevice/tb_device.h"
 
 #define URL_MAX     512
+#define KEY_MAX     256
 #define CONNECTIONS 16
 #define CONNECT_MS  10000
 #define ESCAPED     6 /* a byte of a text becomes at most this many in JSON */
@@ -41,8 +44,9 @@ struct forward {
     loop_t *loop;
     CURLM *multi;
     loop_timer_t timer;
-    char *url;
+    char url[URL_MAX + sizeof "/rpc"];
     char *ca_file;
+    char authorization[KEY_MAX + sizeof "Authorization: Bearer "];
     forward_fn_t answered;
     void *ctx;
     transfer_t *transfers;
@@ -63,6 +67,9 @@ static void free_transfer(transfer_t *t)
     if (t->easy != NULL) {
         curl_multi_remove_handle(t->forward->multi, t->easy);
         curl_easy_cleanup(t->easy);
+    }
+    for (struct curl_slist *h = t->headers; h != NULL; h = h->next) {
+        bytes_wipe(h->data, strlen(h->data)); /* one holds the key */
     }
     curl_slist_free_all(t->headers);
     free(t->body);
@@ -215,8 +222,9 @@ static bool write_request(transfer_t *t, const char *method, const char *params,
     json_writer_t w;
     store_id_format(&t->device, header + strlen(header));
     t->headers = curl_slist_append(NULL, header);
-    if (t->headers == NULL ||
+    if (t->headers == NULL || curl_slist_append(t->headers, t->forward->authorization) == NULL ||
         curl_slist_append(t->headers, "Content-Type: application/json") == NULL ||
+        curl_slist_append(t->headers, "Expect:") == NULL || /* no second round trip */
         (t->body = malloc(cap)) == NULL) {
         return false;
     }
@@ -237,6 +245,7 @@ static bool prepare(transfer_t *t)
     curl_easy_setopt(t->easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(t->easy, CURLOPT_CAINFO, f->ca_file);
     curl_easy_setopt(t->easy, CURLOPT_CAPATH, NULL);
     curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
@@ -278,7 +287,7 @@ static bool check(const forward_settings_t *settings, err_t *err)
 {
     const char *url = settings->url;
     if (strncmp(url, "https://", 8) != 0 || strlen(url) >= URL_MAX || url[8] == '\0' ||
-        strpbrk(url, " \t\r\n\"?#@\\") != NULL) {
+        url[8] == '/' || strpbrk(url, " \t\r\n\"?#@\\") != NULL) {
         return err_set(err, ERR_USAGE,
                        "\"%.200s\" is no address of a steward: give https://HOST:PORT", url);
     }
@@ -286,6 +295,40 @@ static bool check(const forward_settings_t *settings, err_t *err)
         return err_set(err, ERR_INPUT, "the steward's CA %.300s cannot be read", settings->ca_file);
     }
     return true;
+}
+
+static bool load_key(forward_t *f, const char *path, err_t *err)
+{
+    char *text;
+    size_t len;
+    if (!file_read_private(path, KEY_MAX, &text, &len, err)) {
+        return err_add(err, "the key of the steward's forwarder");
+    }
+    size_t from = strspn(text, " \t\r\n");
+    size_t n = strcspn(text + from, " \t\r\n");
+    size_t rest = from + n + strspn(text + from + n, " \t\r\n");
+    bool ok = n > 0 && rest == len;
+    for (size_t i = from; ok && i < from + n; i++) {
+        ok = text[i] > ' ' && text[i] < 0x7f;
+    }
+    if (ok) {
+        snprintf(f->authorization, sizeof f->authorization, "Authorization: Bearer %.*s", (int)n,
+                 text + from);
+    }
+    bytes_wipe(text, len);
+    free(text);
+    return ok || err_set(err, ERR_INPUT,
+                         "%s holds no key: give one word, the steward's steward/forward.key", path);
+}
+
+static bool set_url(forward_t *f, const char *url)
+{
+    size_t len = strlen(url);
+    while (url[len - 1] == '/') { /* it begins with https:// and a host */
+        len--;
+    }
+    int n = snprintf(f->url, sizeof f->url, "%.*s/rpc", (int)len, url);
+    return n > 0 && (size_t)n < sizeof f->url;
 }
 
 bool forward_open(forward_t **forward, const forward_settings_t *settings, err_t *err)
@@ -298,13 +341,17 @@ bool forward_open(forward_t **forward, const forward_settings_t *settings, err_t
         free(f);
         return err_set(err, ERR_SYSTEM, "out of memory for the steward's forwarder");
     }
+    if (!set_url(f, settings->url) || !load_key(f, settings->key_file, err)) {
+        free(f);
+        curl_global_cleanup();
+        return false;
+    }
     f->loop = settings->loop;
     f->answered = settings->answered;
     f->ctx = settings->ctx;
-    f->url = strdup(settings->url);
     f->ca_file = strdup(settings->ca_file);
     f->multi = curl_multi_init();
-    if (f->url == NULL || f->ca_file == NULL || f->multi == NULL) {
+    if (f->ca_file == NULL || f->multi == NULL) {
         forward_close(f);
         return err_set(err, ERR_SYSTEM, "out of memory for the steward's forwarder");
     }
@@ -330,7 +377,7 @@ void forward_close(forward_t *forward)
         unwatch(forward->watches);
     }
     loop_timer_stop(forward->loop, &forward->timer);
-    free(forward->url);
+    bytes_wipe(forward->authorization, sizeof forward->authorization);
     free(forward->ca_file);
     free(forward);
     curl_global_cleanup();

@@ -2,7 +2,7 @@
 /*
  * forward: takes questions of devices to the steward over HTTPS, and brings its answers back:
  *
- *     POST <url>    X-Device-Id: <uuid of the device at the cloud>
+ *     POST <url>/rpc    Authorization: Bearer <key>, X-Device-Id: <uuid of the device at the cloud>
  *     {"method":"cradle.hello","params":...}        200 and JSON: the answer, byte for byte
  *
  * Anything else (another status, no JSON, an answer over FORWARD_ANSWER_MAX, no answer within
@@ -35,14 +35,16 @@ typedef void (*forward_fn_t)(void *ctx, const store_id_t *device, uint64_t ticke
                              size_t len);
 
 typedef struct {
-    loop_t *loop;        /* must outlive the handle                      */
-    const char *url;     /* "https://127.0.0.1:8443", with or without a path; copied */
-    const char *ca_file; /* PEM; copied                                  */
+    loop_t *loop;         /* must outlive the handle                      */
+    const char *url;      /* "https://127.0.0.1:8443", a path may follow; copied */
+    const char *ca_file;  /* PEM; copied                                  */
+    const char *key_file; /* what the steward knows the forwarder by: a line of text, mode 0600 */
     forward_fn_t answered;
     void *ctx;
 } forward_settings_t;
 
-/* ERR_USAGE: no https:// URL, or one with a login. ERR_INPUT: the CA file cannot be read. */
+/* ERR_USAGE: no https:// URL, or one with a login. ERR_INPUT: the CA or key file
+   cannot be read, holds no key, or others may read the key. */
 bool forward_open(forward_t **forward, const forward_settings_t *settings, err_t *err);
 /* Questions on their way are given up. NULL is allowed. */
 void forward_close(forward_t *forward);

@@ -25,7 +25,7 @@ bool jwt_key_load(const char *path, jwt_key_t *key, err_t *err)
         }
         return file_write_new(path, key->bytes, sizeof key->bytes, 0600, err);
     }
-    if (!file_read(path, sizeof key->bytes, &data, &len, err)) {
+    if (!file_read_private(path, sizeof key->bytes, &data, &len, err)) {
         return err_add(err, "the key of the REST tokens");
     }
     bool ok = len == sizeof key->bytes ||

@@ -32,6 +32,7 @@ typedef struct {
     const char *http_listen;
     const char *steward_url;
     const char *steward_ca;
+    const char *steward_key;
     bool durable;
     bool as_thingsboard;
     bool help;
@@ -54,7 +55,7 @@ typedef struct {
     loop_fd_t http_watch;
 } cloud_t;
 
-static const option_t *options_of(arguments_t *a, option_t options[10])
+static const option_t *options_of(arguments_t *a, option_t options[11])
 {
     const option_t all[] = {
         {"site", 'C', OPTION_TEXT, &a->site, "DIR", "the site (default: the current directory)"},
@@ -62,9 +63,11 @@ static const option_t *options_of(arguments_t *a, option_t options[10])
         {"http-listen", 0, OPTION_TEXT, &a->http_listen, "HOST:PORT",
          "REST over HTTPS (default 127.0.0.1:8080)"},
         {"steward-url", 0, OPTION_TEXT, &a->steward_url, "URL",
-         "https://HOST:PORT: devices' calls \"cradle.*\" are posted there"},
+         "https://HOST:PORT: devices' calls \"cradle.*\" are posted to its /rpc"},
         {"steward-ca", 0, OPTION_TEXT, &a->steward_ca, "FILE",
          "PEM: the CA of its certificate (default: the site's ca/server-root.crt)"},
+        {"steward-key", 0, OPTION_TEXT, &a->steward_key, "FILE",
+         "what it knows this cloud by (default: the site's steward/forward.key)"},
         {"durable", 0, OPTION_FLAG, &a->durable, NULL,
          "acknowledge what survives a power cut, not only a killed process (slower)"},
         {"as-thingsboard", 0, OPTION_FLAG, &a->as_thingsboard, NULL,
@@ -158,16 +161,20 @@ static void on_forwarded(void *ctx, const store_id_t *device, uint64_t ticket, c
 static bool open_rpc(cloud_t *c, const arguments_t *a, err_t *err)
 {
     char ca[FILE_PATH_MAX];
-    if (a->steward_url == NULL && a->steward_ca != NULL) {
-        return err_set(err, ERR_USAGE, "--steward-ca needs --steward-url");
+    char key[FILE_PATH_MAX];
+    if (a->steward_url == NULL && (a->steward_ca != NULL || a->steward_key != NULL)) {
+        return err_set(err, ERR_USAGE, "--steward-ca and --steward-key need --steward-url");
     }
     if (a->steward_url != NULL) {
-        if (!site_ca_path(&c->site, "server-root", ca, err)) {
+        if (!site_ca_path(&c->site, "server-root", ca, err) ||
+            !site_path(&c->site, SITE_FORWARD_KEY, key, err)) {
             return false;
         }
         const forward_settings_t forward = {.loop = c->loop,
                                             .url = a->steward_url,
                                             .ca_file = a->steward_ca != NULL ? a->steward_ca : ca,
+                                            .key_file =
+                                                a->steward_key != NULL ? a->steward_key : key,
                                             .answered = on_forwarded,
                                             .ctx = c};
         if (!forward_open(&c->forward, &forward, err)) {
@@ -303,7 +310,7 @@ static void close_all(cloud_t *c)
 int main(int argc, char **argv)
 {
     arguments_t a = {.site = ".", .listen = "127.0.0.1:8883", .http_listen = "127.0.0.1:8080"};
-    option_t options[10];
+    option_t options[11];
     cloud_t *c = calloc(1, sizeof *c);
     err_t err = ERR_INIT;
     argc--;

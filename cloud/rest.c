@@ -197,11 +197,21 @@ void rest_handle(void *ctx, http_request_t *request)
 
 /* ---- answers ---- */
 
+/* The request is gone with its answer. Who asks for its parameters still finds none. */
 static void reply(rest_call_t *call, int status, const char *type, const char *body, size_t len)
 {
+    static http_request_t gone = {.path = "",
+                                  .query = "",
+                                  .authorization = "",
+                                  .device_id = "",
+                                  .content_type = "",
+                                  .host = "",
+                                  .peer = "",
+                                  .body = ""};
     if (!call->replied) {
         call->replied = true;
         http_reply(call->http, status, type, body, len, NULL);
+        call->http = &gone;
     }
 }
 

@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool read_all(int fd, const char *path, size_t max, char **data, size_t *len, err_t *err)
+static bool read_all(int fd, const char *path, size_t max, bool secret, char **data, size_t *len,
+                     err_t *err)
 {
     struct stat st;
     if (fstat(fd, &st) != 0) {
@@ -18,6 +19,11 @@ static bool read_all(int fd, const char *path, size_t max, char **data, size_t *
     }
     if (!S_ISREG(st.st_mode)) {
         return err_set(err, ERR_INPUT, "%s is not a regular file", path);
+    }
+    if (secret && (st.st_mode & 077) != 0) {
+        return err_set(err, ERR_INPUT,
+                       "%s has mode %04o: others can read this secret; run `chmod 600 %s`", path,
+                       (unsigned)(st.st_mode & 07777), path);
     }
     if (st.st_size < 0 || (size_t)st.st_size > max) {
         return err_set(err, ERR_INPUT, "%s has %lld bytes, at most %zu are accepted", path,
@@ -50,7 +56,8 @@ static bool read_all(int fd, const char *path, size_t max, char **data, size_t *
     return true;
 }
 
-bool file_read(const char *path, size_t max, char **data, size_t *len, err_t *err)
+static bool read_file(const char *path, size_t max, bool secret, char **data, size_t *len,
+                      err_t *err)
 {
     *data = NULL;
     *len = 0;
@@ -61,9 +68,19 @@ bool file_read(const char *path, size_t max, char **data, size_t *len, err_t *er
         }
         return err_errno(err, "cannot open %s", path);
     }
-    bool ok = read_all(fd, path, max, data, len, err);
+    bool ok = read_all(fd, path, max, secret, data, len, err);
     close(fd);
     return ok;
+}
+
+bool file_read(const char *path, size_t max, char **data, size_t *len, err_t *err)
+{
+    return read_file(path, max, false, data, len, err);
+}
+
+bool file_read_private(const char *path, size_t max, char **data, size_t *len, err_t *err)
+{
+    return read_file(path, max, true, data, len, err);
 }
 
 static bool write_all(int fd, const void *data, size_t len)

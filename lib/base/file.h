@@ -15,9 +15,13 @@
 #define FILE_PATH_MAX 1024
 
 /* Reads a whole regular file of at most `max` bytes. *data is heap memory that the caller frees;
-   a NUL follows the content and is not counted in *len. ERR_PRECONDITION: no such file; ERR_INPUT: too
-   large or not a regular file; ERR_SYSTEM: everything else. */
+   a NUL follows the content and is not counted in *len. ERR_PRECONDITION: no such file; ERR_INPUT:
+   too large or not a regular file; ERR_SYSTEM: everything else. */
 bool file_read(const char *path, size_t max, char **data, size_t *len, err_t *err);
+
+/* The same for a secret: a file that group or others may read, write or execute is refused
+   (ERR_INPUT, with what to do). It looks at the open file, so nobody can swap it in between. */
+bool file_read_private(const char *path, size_t max, char **data, size_t *len, err_t *err);
 
 /* Writes a file so that after a crash either the old or the whole new content is there: a
    temporary file beside it with `mode` from the first byte (the umask does not widen it), fsync,

@@ -8,6 +8,7 @@ exec 2>&1
 
 # Ends what was started here, by its id; newest first.
 started=""
+late=""
 end_started() {
     for pid in $started; do
         kill "$pid" 2>/dev/null || true
@@ -15,16 +16,23 @@ end_started() {
     done
     started=""
 }
-trap 'end_started; finish' EXIT
+trap 'started="$late $started"; end_started; finish' EXIT
 
 "$BIN/cradle" -C "$site" init --name "Calls" >/dev/null
-"$BIN/cradle" -C "$site" factory run --count 2 >/dev/null
+"$BIN/cradle" -C "$site" factory run --count 3 >/dev/null
+steward_key_text=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 steward_port=$((20000 + $$ % 20000))
-start_cloud --steward-url "https://localhost:$steward_port" --steward-ca "$site/ca/server-root.crt"
+echo "$steward_key_text" >"$work/steward.key"
+chmod 600 "$work/steward.key"
+with_steward() {
+    start_cloud --steward-url "https://localhost:$steward_port/" --steward-key "$work/steward.key"
+}
+with_steward
 login
 cd "$work"
-for sn in SN-000001 SN-000002; do
+for sn in SN-000001 SN-000002 SN-000003; do
     "$BIN/cradle" image spiffs extract "$site/factory/units/$sn/identity.bin" -o $sn >/dev/null
+    sed '1,/END CERT/d' $sn/device.crt >$sn/chain.crt
 done
 json='Content-Type: application/json'
 rpc() { # rpc PATH BODY: the answer's body, a space, its status
@@ -39,13 +47,16 @@ has() { # has WHAT PART TEXT
     *) bad "$1: $3" ;;
     esac
 }
-peer() { # peer PROGRAM SN [options]
-    program=$1
-    sn=$2
-    shift 2
-    "$program" -h localhost -p "$mqtts_port" --cafile "$site/ca/server-root.crt" \
-        --cert "$sn/device.crt" --key "$sn/device.key" "$@"
-}
+# ./peer PROGRAM SN [options]: a program, so that its id in the background is that of the client
+cat >peer <<EOF
+#!/bin/sh
+program=\$1
+sn=\$2
+shift 2
+exec "\$program" -h localhost -p $mqtts_port --cafile "$site/ca/server-root.crt" \
+    --cert "\$sn/device.crt" --key "\$sn/device.key" "\$@"
+EOF
+chmod +x peer
 until_has() { # until_has FILE TEXT: waits at most ten seconds
     i=0
     until grep -q -- "$2" "$1" 2>/dev/null; do
@@ -62,6 +73,34 @@ until_status() { # until_status ID STATUS
         if [ $i -gt 100 ]; then return 1; fi
         sleep 0.05
     done
+}
+
+# The subscription and the question have to go over one connection: packets by hand, below 128 bytes.
+text_packet() { # text_packet TYPE LENGTH-OF-WHAT-FOLLOWS-THE-TOPIC TOPIC
+    printf "\\$(printf '%03o' "$1")\\$(printf '%03o' $((2 + ${#3} + $2)))\\000\\$(printf '%03o' ${#3})%s" "$3"
+}
+packets() { # packets ID METHOD: CONNECT (clean, no keep-alive), SUBSCRIBE at QoS 0, PUBLISH
+    printf '\020\014\000\004MQTT\004\002\000\000\000\000'
+    printf '\202\041\000\001\000\034v1/devices/me/rpc/response/+\000'
+    question="{\"method\":\"$2\",\"params\":{\"s\":\"x\"}}"
+    text_packet 48 ${#question} "v1/devices/me/rpc/request/$1"
+    printf '%s' "$question"
+}
+# ask SN ID METHOD FILE: asks, in the background; what the device hears is in FILE
+ask() {
+    packets "$2" "$3" | openssl s_client -quiet -connect "localhost:$mqtts_port" \
+        -CAfile "$site/ca/server-root.crt" -cert "$1/device.crt" -key "$1/device.key" \
+        -cert_chain "$1/chain.crt" >"$4" 2>/dev/null &
+    asker=$!
+}
+answer_to() { # answer_to ID FILE SECONDS
+    i=0
+    until grep -a -q "v1/devices/me/rpc/response/$1." "$2"; do
+        i=$((i + 1))
+        if [ $i -gt $(($3 * 10)) ]; then echo "(nothing)"; return; fi
+        sleep 0.1
+    done
+    grep -a -o "v1/devices/me/rpc/response/$1.*" "$2" | sed "s|^v1/devices/me/rpc/response/$1||"
 }
 
 # -- a device that does not answer: mosquitto_sub ------------------------------------------------
@@ -101,7 +140,7 @@ pending=$!
 sleep 0.3
 # Its answer goes out on the same connection that subscribes: mosquitto_sub cannot publish, and a
 # second connection of the same device would end the first. So the device is one of two kinds here.
-peer mosquitto_sub SN-000001 -q 1 -v -t v1/devices/me/rpc/request/+ >sub.out &
+./peer mosquitto_sub SN-000001 -q 1 -v -t v1/devices/me/rpc/request/+ >sub.out &
 started="$! $started"
 wait $pending
 is "one-way, delivered on subscribe" " 200" "$(cat pending.out)"
@@ -133,9 +172,11 @@ is "no such status" 400 "$(rest GET "$list&rpcStatus=DELETED" -o /dev/null -w '%
 is "taken back" " 200" "$(rest DELETE "/api/rpc/persistent/$gone" -w ' %{http_code}')"
 is "it is gone" 404 "$(rest GET "/api/rpc/persistent/$gone" -o /dev/null -w '%{http_code}')"
 stop_cloud -KILL
-start_cloud --steward-url "https://localhost:$steward_port"
+with_steward
+ask SN-000003 1 getTime late.out # needs a minute
+late=$asker
 is "QUEUED after SIGKILL" QUEUED "$(status_of "$id")"
-peer mosquitto_sub SN-000001 -q 1 -v -t v1/devices/me/rpc/request/+ >again.out &
+./peer mosquitto_sub SN-000001 -q 1 -v -t v1/devices/me/rpc/request/+ >again.out &
 started="$! $started"
 until_status "$id" DELIVERED && ok "then DELIVERED" || bad "then: $(status_of "$id")"
 until_has again.out '^v1/devices/me/rpc/request/0 {"method":"later","params":{"n":1}}$' &&
@@ -143,7 +184,7 @@ until_has again.out '^v1/devices/me/rpc/request/0 {"method":"later","params":{"n
 if grep -q never again.out; then bad "what was taken back was sent"; else ok "what was taken back is not sent"; fi
 end_started
 # The device answers in another session; one message is enough, whoever sends it.
-peer mosquitto_pub SN-000001 -q 1 -t v1/devices/me/rpc/response/0 -m '{"done":1}'
+./peer mosquitto_pub SN-000001 -q 1 -t v1/devices/me/rpc/response/0 -m '{"done":1}'
 until_status "$id" SUCCESSFUL && ok "SUCCESSFUL" || bad "answered: $(status_of "$id")"
 has "its response" '"response":{"done":1}' "$(rest GET "/api/rpc/persistent/$id")"
 
@@ -151,8 +192,8 @@ has "its response" '"response":{"done":1}' "$(rest GET "/api/rpc/persistent/$id"
 rpc "/api/rpc/twoway/$one" '{"method":"x"}' >text.out &
 a=$!
 sleep 0.3
-peer mosquitto_sub SN-000001 -q 0 -C 1 -W 5 -t v1/devices/me/rpc/request/+ >/dev/null
-peer mosquitto_pub SN-000001 -q 1 -t v1/devices/me/rpc/response/1 -m 'no json'
+./peer mosquitto_sub SN-000001 -q 0 -C 1 -W 5 -t v1/devices/me/rpc/request/+ >/dev/null
+./peer mosquitto_pub SN-000001 -q 1 -t v1/devices/me/rpc/response/1 -m 'no json'
 wait $a
 is "an answer that is no JSON" " 406" "$(cat text.out)"
 
@@ -188,16 +229,12 @@ if [ $(($(date +%s) - begin)) -lt 10 ]; then ok "at once"; else bad "only at the
 is "the persistent ones, too" 404 "$(rest GET "/api/rpc/persistent/$kept" -o /dev/null -w '%{http_code}')"
 
 # -- a device asks -------------------------------------------------------------------------------
-# ask ID METHOD SECONDS: what the device hears
-ask() {
-    peer mosquitto_rr SN-000001 -q 1 -W "$3" -e "v1/devices/me/rpc/response/$1" \
-        -t "v1/devices/me/rpc/request/$1" -m "{\"method\":\"$2\",\"params\":{\"s\":\"x\"}}" 2>&1
-}
-# steward ANSWER: openssl plays it for one question, which is then in steward.in
+# steward CERT KEY: openssl plays it for one question, which is then in steward.in
 steward() {
     rm -f steward.out steward.in
     mkfifo steward.out
-    openssl s_server -quiet -naccept 1 -accept "$steward_port" -cert "$1" -key "$2" <steward.out >steward.in 2>/dev/null &
+    openssl s_server -quiet -naccept 1 -accept "$steward_port" -cert "$1" -cert_chain "$1" \
+        -key "$2" <steward.out >steward.in 2>/dev/null &
     server=$!
     started="$server $started"
     exec 9>steward.out
@@ -205,37 +242,55 @@ steward() {
     until grep -q ":$(printf '%04X' "$steward_port") 0\{8,\}:0000 0A" /proc/net/tcp /proc/net/tcp6 ||
         [ $((i = i + 1)) -gt 100 ]; do sleep 0.05; done
 }
-steward_says() {
+steward_says() { # steward_says STATUS BODY
     until_has steward.in '"method"' || return 1
-    printf 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' \
-        ${#1} "$1" >&9
+    printf 'HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' \
+        "$1" ${#2} "$2" >&9
 }
-ask 1 getTime 70 >timeout.out & # alone it needs a minute; the others use another device id space
-late=$!
-ask_pid=$late
-wait $late || true
-is "nobody answers a device" '{"error":"timeout"}' "$(cat timeout.out)"
+
+ask SN-000001 2 getSessionLimits limits.out
+has "getSessionLimits" '{"maxPayloadSize":65536,' "$(answer_to 2 limits.out 5)"
+kill $asker
+is "the steward is down" "(nothing)" "$(ask SN-000001 6 cradle.hello down.out; answer_to 6 down.out 2; kill $asker)"
+until_has "$work/cloud.log" 'do="see that it runs at https://localhost:'"$steward_port"'/rpc"' &&
+    ok "and the log says so" || bad "the log says nothing"
 
 steward "$site/cloud/server.crt" "$site/cloud/server.key"
-ask 7 cradle.hello 20 >hello.out &
-a=$!
-steward_says '{"hello":[1,2]}'
-wait $a || true
-is "the steward's answer" '{"hello":[1,2]}' "$(cat hello.out)"
+ask SN-000001 7 cradle.hello hello.out
+steward_says '200 OK' '{"hello":[1,2]}'
+is "the steward's answer" '{"hello":[1,2]}' "$(answer_to 7 hello.out 20)"
+has "where" "POST /rpc HTTP/1.1" "$(cat steward.in)"
 has "the question" '{"method":"cradle.hello","params":{"s":"x"}}' "$(cat steward.in)"
 has "who asks" "X-Device-Id: $one" "$(cat steward.in)"
+has "who carries it" "Authorization: Bearer $steward_key_text" "$(cat steward.in)"
+kill $asker
 exec 9>&-
 end_started
 
-# Its own methods only; a steward with a certificate of another CA hears nothing.
+steward "$site/cloud/server.crt" "$site/cloud/server.key"
+ask SN-000001 8 cradle.hello refused.out
+steward_says '503 Service Unavailable' '{"error":"later"}'
+until_has "$work/cloud.log" 'it answered with status 503' && ok "a refusal is logged" || bad "no refusal in the log"
+is "a refusal is no answer" "(nothing)" "$(answer_to 8 refused.out 1)"
+kill $asker
+exec 9>&-
+end_started
+
+# A steward with a certificate of another CA hears nothing.
 openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.crt -days 2 -subj /CN=localhost \
     -addext subjectAltName=DNS:localhost 2>/dev/null
 steward other.crt other.key
-ask 8 cradle.hello 3 >other.out || true
-if grep -q method steward.in; then bad "a stranger hears devices"; else ok "a stranger hears nothing"; fi
-until_has "$work/cloud.log" 'warn steward why="SSL' && ok "and the log says so" || bad "the log says nothing"
+ask SN-000001 9 cradle.hello other.out
+until_has "$work/cloud.log" 'warn steward why="SSL' && ok "a stranger is in the log" || bad "the log says nothing"
+if grep -q method steward.in; then bad "a stranger hears devices"; else ok "and hears nothing"; fi
+kill $asker
 exec 9>&-
 end_started
+if grep -q "$steward_key_text" "$work/cloud.log"; then bad "the key is in the log"; else ok "the key is not in the log"; fi
+
+is "nobody answers a device for a minute" '{"error":"timeout"}' "$(answer_to 1 late.out 70)"
+kill $late
+late=""
 
 # -- the end -------------------------------------------------------------------------------------
 rpc "/api/rpc/twoway/$one" '{"method":"a","timeout":30000}' >end.out 2>&1 &

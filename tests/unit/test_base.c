@@ -112,6 +112,14 @@ static void files_are_bounded_atomic_and_private(void **state)
     assert_true(file_read(path, 5, &data, &len, &err));
     assert_string_equal(data, "hello");
     free(data);
+    assert_true(file_read_private(path, 5, &data, &len, &err));
+    assert_string_equal(data, "hello");
+    free(data);
+    assert_int_equal(chmod(path, 0640), 0);
+    assert_false(file_read_private(path, 5, &data, &len, &err));
+    assert_int_equal(err.kind, ERR_INPUT);
+    assert_non_null(strstr(err.text, "chmod 600"));
+    err_clear(&err);
     assert_false(file_read(path, 4, &data, &len, &err));
     assert_int_equal(err.kind, ERR_INPUT);
     err_clear(&err);

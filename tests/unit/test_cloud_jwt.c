@@ -292,6 +292,12 @@ static void key_is_made_once_and_kept_private(void **state)
     assert_true(jwt_key_load(path, &b, &err));
     assert_memory_equal(a.bytes, b.bytes, JWT_KEY_SIZE);
 
+    /* one that others can read is not used */
+    assert_int_equal(chmod(path, 0604), 0);
+    assert_false(jwt_key_load(path, &b, &err));
+    assert_int_equal(err.kind, ERR_INPUT);
+    err_clear(&err);
+
     /* another installation has another key */
     assert_int_equal(unlink(path), 0);
     assert_true(jwt_key_load(path, &b, &err));
