@@ -110,6 +110,7 @@ bool cloud_open(cloud_t **cloud, const cloud_settings_t *settings, err_t *err)
 void cloud_close(cloud_t *cloud)
 {
     if (cloud != NULL) {
+        cloud_keys_forget(cloud);
         tbrest_close(cloud->rest);
         free(cloud->login_file);
         free(cloud);

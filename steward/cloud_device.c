@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHANGE_TRIES 4
+#define CHANGE_TRIES 5
 #define CREATE_MAX   (CLOUD_VALUE_SIZE + 1024)
 
 /* ---- looking ---- */
@@ -166,6 +166,7 @@ typedef struct {
     bool operating;   /* profile */
     bool bare;        /* no label, additionalInfo, firmware, software */
     bool no_gateway;
+    bool nobodys; /* unassigned */
 } change_t;
 
 #define EDITS_MAX 8
@@ -252,6 +253,13 @@ static cloud_outcome_t change_once(cloud_t *cloud, const char *id, const change_
     char *body = NULL;
     bool ok = read_device(cloud, answer.body, answer.len, &device, err) &&
               edits_of(cloud, change, &device, answer.body, answer.len, &edits, err);
+    if (ok && change->nobodys && strcmp(device.customer, TBREST_NULL_ID) != 0) {
+        free(edits.info);
+        tbrest_answer_free(&answer);
+        outcome = cloud_unassign(cloud, id, err);
+        *again = outcome == CLOUD_OK; /* that was a change, too: its version is another now */
+        return outcome;
+    }
     bool same = ok && edits.count == 0;
     if (ok && !same) {
         body = cloud_edit(answer.body, answer.len, edits.edit, edits.count, err);
@@ -281,6 +289,7 @@ static cloud_outcome_t change_device(cloud_t *cloud, const char *id, const chang
         outcome = change_once(cloud, id, change, &again, err);
     }
     if (again) {
+        outcome = CLOUD_FAILED;
         err_set(err, ERR_PEER, "device %s is changed by others again and again", id);
     }
     return outcome;
@@ -297,11 +306,8 @@ cloud_outcome_t cloud_leaf(cloud_t *cloud, const char *id, const uint8_t *leaf, 
 cloud_outcome_t cloud_secure(cloud_t *cloud, const char *id, const uint8_t *leaf, size_t len,
                              err_t *err)
 {
-    const change_t change = {.operating = true, .no_gateway = true};
-    cloud_outcome_t outcome = cloud_unassign(cloud, id, err);
-    if (outcome == CLOUD_OK) {
-        outcome = change_device(cloud, id, &change, err);
-    }
+    const change_t change = {.operating = true, .no_gateway = true, .nobodys = true};
+    cloud_outcome_t outcome = change_device(cloud, id, &change, err);
     return outcome == CLOUD_OK ? cloud_credentials_leaf(cloud, id, leaf, len, err) : outcome;
 }
 

@@ -7,6 +7,15 @@
 #include "json/json_edit.h"
 #include "steward/cloud.h"
 
+/* Keys of telemetry or of one scope, percent-encoded, one NUL after each. */
+typedef struct {
+    char *text;
+    size_t len;
+    size_t count;
+    bool skip_platforms;
+    bool failed;
+} cloud_keys_t;
+
 struct cloud {
     tbrest_t *rest;
     char *login_file;
@@ -16,7 +25,13 @@ struct cloud {
     char lobby[TBREST_ID_SIZE]; /* profile ids */
     char operating[TBREST_ID_SIZE];
     uint64_t calls;
+    /* What the last cloud_count listed, for the cloud_erase that follows. */
+    char counted[TBREST_ID_SIZE];
+    cloud_keys_t keys[RECEIPT_SERVER_ATTRIBUTES + 1];
 };
+
+/* Forgets the listed keys. */
+void cloud_keys_forget(cloud_t *cloud);
 
 /* One REST call of a handle that is ready: `id` goes between `before` and `after` in the path, and
    is checked to be an id first (NULL: none). A 401 that tbrest could not cure (the cloud was set up

@@ -41,17 +41,9 @@ static bool is_platforms(const char *key)
 
 /* ---- keys ---- */
 
-typedef struct {
-    char *text; /* encoded keys, one NUL after each */
-    size_t len;
-    size_t count;
-    bool skip_platforms;
-    bool failed;
-} keys_t;
-
 static bool add_key(void *ctx, const json_token_t *element)
 {
-    keys_t *keys = ctx;
+    cloud_keys_t *keys = ctx;
     char key[KEY_MAX];
     char encoded[3 * KEY_MAX + 1];
     if (!json_string(element, key, sizeof key, NULL)) {
@@ -75,8 +67,8 @@ static bool add_key(void *ctx, const json_token_t *element)
     return true;
 }
 
-static cloud_outcome_t list_keys(cloud_t *cloud, const char *id, receipt_item_t item, keys_t *keys,
-                                 err_t *err)
+static cloud_outcome_t list_keys(cloud_t *cloud, const char *id, receipt_item_t item,
+                                 cloud_keys_t *keys, err_t *err)
 {
     char after[64] = "/keys/timeseries";
     tbrest_answer_t answer;
@@ -100,13 +92,34 @@ static cloud_outcome_t list_keys(cloud_t *cloud, const char *id, receipt_item_t 
     return CLOUD_OK;
 }
 
+void cloud_keys_forget(cloud_t *cloud)
+{
+    for (int i = 0; i <= RECEIPT_SERVER_ATTRIBUTES; i++) {
+        free(cloud->keys[i].text);
+        cloud->keys[i] = (cloud_keys_t){.text = NULL};
+    }
+    cloud->counted[0] = '\0';
+}
+
+/* As listed by the count just before, once: keys that came since are found by the next count. */
+static cloud_outcome_t take_keys(cloud_t *cloud, const char *id, receipt_item_t item,
+                                 cloud_keys_t *keys, err_t *err)
+{
+    if (strcmp(cloud->counted, id) != 0 || cloud->keys[item].count == 0) {
+        return list_keys(cloud, id, item, keys, err);
+    }
+    *keys = cloud->keys[item];
+    cloud->keys[item] = (cloud_keys_t){.text = NULL};
+    return CLOUD_OK;
+}
+
 static bool is_odd(const char *encoded)
 {
     return encoded[0] == '\0' || strstr(encoded, "%2C") != NULL;
 }
 
 /* "keys=a,b" of as many as fit, from *at on; false when there is none left. */
-static bool next_chunk(const keys_t *keys, size_t *at, char out[CHUNK_MAX + 8])
+static bool next_chunk(const cloud_keys_t *keys, size_t *at, char out[CHUNK_MAX + 8])
 {
     size_t len = (size_t)sprintf(out, "keys=");
     size_t begin = len;
@@ -174,13 +187,13 @@ static bool sum_points(const tbrest_answer_t *answer, sum_t *sum)
 /* Points where the server counts them, else keys: never 0 when there are any. */
 static cloud_outcome_t count_series(cloud_t *cloud, const char *id, int64_t *count, err_t *err)
 {
-    keys_t keys;
+    cloud_keys_t *keys = &cloud->keys[RECEIPT_SERIES];
     char chunk[CHUNK_MAX + 8];
     sum_t sum = {0, true};
     size_t at = 0;
     bool exact = true;
-    cloud_outcome_t outcome = list_keys(cloud, id, RECEIPT_SERIES, &keys, err);
-    while (outcome == CLOUD_OK && exact && next_chunk(&keys, &at, chunk)) {
+    cloud_outcome_t outcome = list_keys(cloud, id, RECEIPT_SERIES, keys, err);
+    while (outcome == CLOUD_OK && exact && next_chunk(keys, &at, chunk)) {
         char after[CHUNK_MAX + 160];
         tbrest_answer_t answer;
         snprintf(after, sizeof after, "/values/timeseries?%s" COUNTED, chunk);
@@ -190,8 +203,7 @@ static cloud_outcome_t count_series(cloud_t *cloud, const char *id, int64_t *cou
             tbrest_answer_free(&answer);
         }
     }
-    free(keys.text);
-    int64_t at_least = (int64_t)keys.count;
+    int64_t at_least = (int64_t)keys->count;
     *count = sum.points > at_least ? sum.points : at_least;
     return outcome;
 }
@@ -220,13 +232,12 @@ static cloud_outcome_t count_page(cloud_t *cloud, const char *before, const char
 cloud_outcome_t cloud_count(cloud_t *cloud, const char *id, int64_t count[CLOUD_ITEMS], err_t *err)
 {
     memset(count, 0, CLOUD_ITEMS * sizeof count[0]);
+    cloud_keys_forget(cloud);
     cloud_outcome_t outcome = count_series(cloud, id, &count[RECEIPT_SERIES], err);
     for (int i = RECEIPT_CLIENT_ATTRIBUTES; i <= RECEIPT_SERVER_ATTRIBUTES; i++) {
-        keys_t keys;
         if (outcome == CLOUD_OK) {
-            outcome = list_keys(cloud, id, (receipt_item_t)i, &keys, err);
-            count[i] = (int64_t)keys.count;
-            free(keys.text);
+            outcome = list_keys(cloud, id, (receipt_item_t)i, &cloud->keys[i], err);
+            count[i] = (int64_t)cloud->keys[i].count;
         }
     }
     if (outcome == CLOUD_OK) {
@@ -234,6 +245,9 @@ cloud_outcome_t cloud_count(cloud_t *cloud, const char *id, int64_t count[CLOUD_
     }
     if (outcome == CLOUD_OK) {
         outcome = count_page(cloud, RPCS, id, &count[RECEIPT_RPCS], err);
+    }
+    if (outcome == CLOUD_OK) {
+        snprintf(cloud->counted, sizeof cloud->counted, "%s", id);
     }
     return outcome;
 }
@@ -251,11 +265,11 @@ static void chunk_path(receipt_item_t item, const char *chunk, char *out, size_t
 
 static cloud_outcome_t erase_keys(cloud_t *cloud, const char *id, receipt_item_t item, err_t *err)
 {
-    keys_t keys;
+    cloud_keys_t keys;
     char chunk[CHUNK_MAX + 8];
     char after[CHUNK_MAX + 160];
     size_t at = 0;
-    cloud_outcome_t outcome = list_keys(cloud, id, item, &keys, err);
+    cloud_outcome_t outcome = take_keys(cloud, id, item, &keys, err);
     while (outcome == CLOUD_OK && next_chunk(&keys, &at, chunk)) {
         chunk_path(item, chunk, after, sizeof after);
         outcome = cloud_order(cloud, "DELETE", T, id, after, NULL, err);

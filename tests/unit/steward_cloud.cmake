@@ -2,7 +2,9 @@
 # What speaks to a cloud over REST, with a cradle-cloud beside it (or a ThingsBoard: cloud_lab.h).
 cradle_test(steward_cloud SOURCES unit/test_steward_cloud.c unit/cloud_lab.c
     LIBS cradle_steward_cloud cradle_site cradle_proc TIMEOUT 120)
-foreach(name steward_cloud)
+cradle_test(steward_handover SOURCES unit/test_steward_handover.c unit/cloud_lab.c
+    LIBS cradle_steward_channel cradle_steward_cloud cradle_site cradle_proc TIMEOUT 300)
+foreach(name steward_cloud steward_handover)
     if(TARGET test_${name})
         target_compile_definitions(test_${name} PRIVATE
             CRADLE_BIN="$<TARGET_FILE_DIR:cradle-cloud>")
