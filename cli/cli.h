@@ -49,6 +49,7 @@ extern const cli_verb_t cli_verb_cloud;
 extern const cli_verb_t cli_verb_steward;
 extern const cli_verb_t cli_verb_custody;
 extern const cli_verb_t cli_verb_image;
+extern const cli_verb_t cli_verb_thingsboard;
 extern const cli_verb_t cli_verb_demo;
 
 #endif

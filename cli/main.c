@@ -6,8 +6,8 @@
 #include "cli/cli.h"
 
 static const cli_verb_t *const VERBS[] = {
-    &cli_verb_init,  &cli_verb_factory, &cli_verb_cloud, &cli_verb_steward, &cli_verb_device,
-    &cli_verb_phone, &cli_verb_custody, &cli_verb_image, &cli_verb_demo,
+    &cli_verb_init,  &cli_verb_factory, &cli_verb_cloud, &cli_verb_steward,     &cli_verb_device,
+    &cli_verb_phone, &cli_verb_custody, &cli_verb_image, &cli_verb_thingsboard, &cli_verb_demo,
 };
 
 #define VERB_COUNT (sizeof VERBS / sizeof VERBS[0])
@@ -18,7 +18,7 @@ static void print_overview(FILE *out)
           "usage: cradle [-C DIR] [--json] VERB [...]\n\n",
           out);
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        fprintf(out, "  %-9s %s\n", VERBS[i]->name, VERBS[i]->summary);
+        fprintf(out, "  %-12s %s\n", VERBS[i]->name, VERBS[i]->summary);
     }
     fputs("\n  -C DIR     the site to work in (default: the current directory)\n"
           "  --json     results as JSON, for programs\n\n"

@@ -12,7 +12,6 @@
 #include "base/file.h"
 
 #define LOGIN_MAX  4096
-#define TEXT_MAX   256
 #define PATH_LIMIT 3500 /* tbrest takes 4096 with the URL in front */
 
 bool cloud_text(const char *json, size_t len, const char *path, char *out, size_t cap)
@@ -41,20 +40,15 @@ static bool check_private(const char *path, err_t *err)
     return true;
 }
 
-typedef struct {
-    char username[TEXT_MAX];
-    char password[TEXT_MAX];
-} login_t;
-
-static bool read_login(const char *path, login_t *login, err_t *err)
+bool cloud_login_read(const char *path, cloud_login_t *login, err_t *err)
 {
     char *text;
     size_t len;
     if (!check_private(path, err) || !file_read(path, LOGIN_MAX, &text, &len, err)) {
         return false;
     }
-    bool ok = cloud_text(text, len, "username", login->username, TEXT_MAX) &&
-              cloud_text(text, len, "password", login->password, TEXT_MAX) &&
+    bool ok = cloud_text(text, len, "username", login->username, sizeof login->username) &&
+              cloud_text(text, len, "password", login->password, sizeof login->password) &&
               login->username[0] != '\0';
     bytes_wipe(text, len);
     free(text);
@@ -64,10 +58,10 @@ static bool read_login(const char *path, login_t *login, err_t *err)
 
 static bool log_in(cloud_t *cloud, err_t *err)
 {
-    login_t login;
+    cloud_login_t login;
     memset(&login, 0, sizeof login);
     cloud->calls++;
-    bool ok = read_login(cloud->login_file, &login, err) &&
+    bool ok = cloud_login_read(cloud->login_file, &login, err) &&
               tbrest_login(cloud->rest, login.username, login.password, err);
     bytes_wipe(&login, sizeof login);
     return ok;
@@ -79,8 +73,8 @@ bool cloud_open(cloud_t **cloud, const cloud_settings_t *settings, err_t *err)
 {
     tbrest_settings_t rest = {
         .url = settings->url, .ca_file = settings->ca_file, .timeout_ms = CLOUD_TIMEOUT_MS};
-    login_t login;
-    bool good = read_login(settings->login_file, &login, err);
+    cloud_login_t login;
+    bool good = cloud_login_read(settings->login_file, &login, err);
     bytes_wipe(&login, sizeof login);
     if (!good) {
         return false;

@@ -30,6 +30,14 @@ struct cloud {
     cloud_keys_t keys[RECEIPT_SERVER_ATTRIBUTES + 1];
 };
 
+typedef struct {
+    char username[256];
+    char password[256];
+} cloud_login_t;
+
+/* {"username","password"} of a file that others cannot read. The caller wipes it. */
+bool cloud_login_read(const char *path, cloud_login_t *login, err_t *err);
+
 /* Forgets the listed keys. */
 void cloud_keys_forget(cloud_t *cloud);
 
