@@ -292,6 +292,7 @@ static bool open_http(steward_t *s, const arguments_t *a, err_t *err)
 static bool announce(steward_t *s, err_t *err)
 {
     char text[256];
+    char stale[FILE_PATH_MAX];
     json_writer_t w;
     json_writer_init(&w, text, sizeof text);
     json_object(&w);
@@ -303,6 +304,10 @@ static bool announce(steward_t *s, err_t *err)
     json_put_string(&w, http_server_address(s->http));
     json_end(&w);
     json_end(&w);
+    /* We hold the lock: what lies there is of one that was killed, even if nobody has reaped it. */
+    if (site_path(&s->site, "run/steward.json", stale, NULL)) {
+        unlink(stale);
+    }
     return (json_writer_done(&w, NULL) || err_set(err, ERR_SYSTEM, "the address is too long")) &&
            site_run_write(&s->site, "steward", text, err);
 }
