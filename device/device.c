@@ -19,6 +19,8 @@
 /* What joining and a time server take on the simulated radio. */
 #define JOIN_MS  200
 #define CLOCK_MS 50
+/* How often a joined device looks whether its network is still there. */
+#define BEACON_MS 500
 
 struct device {
     loop_t *loop;
@@ -34,6 +36,7 @@ struct device {
     loop_timer_t tick;
     loop_timer_t join_timer;
     loop_timer_t clock_timer;
+    loop_timer_t beacon_timer; /* while joined: is the network still there? */
     post_t *post;
     uint16_t post_token;
     /* What the brain asked for is answered from a timer, as a slow chip would. */
@@ -76,6 +79,19 @@ static void on_tick(void *ctx)
 
 /* ---- radio and clock ---- */
 
+/* The network is gone: what was on its way is lost, without a good-bye. */
+static void on_beacon(void *ctx)
+{
+    device_t *device = ctx;
+    if (radio_present(device->settings.networks, device->ssid)) {
+        loop_timer_start(device->loop, &device->beacon_timer, BEACON_MS, on_beacon, device, NULL);
+        return;
+    }
+    link_lost(device->link);
+    const cradle_event_t event = {.type = CRADLE_EVENT_WIFI_DOWN, .u.wifi_down = {RADIO_GONE}};
+    feed(device, &event);
+}
+
 static void on_joined(void *ctx)
 {
     device_t *device = ctx;
@@ -90,6 +106,8 @@ static void on_joined(void *ctx)
     if (reason != 0) {
         event.type = CRADLE_EVENT_WIFI_DOWN;
         event.u.wifi_down.reason = reason;
+    } else {
+        loop_timer_start(device->loop, &device->beacon_timer, BEACON_MS, on_beacon, device, NULL);
     }
     feed(device, &event);
 }
@@ -275,6 +293,7 @@ static void leave(device_t *device)
 {
     loop_timer_stop(device->loop, &device->join_timer);
     loop_timer_stop(device->loop, &device->clock_timer);
+    loop_timer_stop(device->loop, &device->beacon_timer);
     bytes_wipe(device->passphrase, sizeof device->passphrase);
     end_post(device);
 }

@@ -325,6 +325,11 @@ void link_disconnect(link_t *link)
     drop(link);
 }
 
+void link_lost(link_t *link)
+{
+    drop(link);
+}
+
 bool link_ready(const link_t *link)
 {
     return !link->up || (link->out.len == 0 && tls_pending(link->tls) < BACKED_UP);

@@ -52,6 +52,9 @@ void link_connect(link_t *link, const link_target_t *target);
 /* Ends the connection or the attempt, with an MQTT DISCONNECT when it is up. No event follows. */
 void link_disconnect(link_t *link);
 
+/* The network is gone: ends whatever there is, saying nothing to anybody, the caller included. */
+void link_lost(link_t *link);
+
 /* False: much is still unsent, so wait with further publishes until TICK. */
 bool link_ready(const link_t *link);
 

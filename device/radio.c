@@ -152,6 +152,23 @@ static bool find(const char *text, size_t len, const char *ssid, network_t *netw
     return false;
 }
 
+bool radio_present(const char *path, const char *ssid)
+{
+    char *text;
+    size_t len;
+    network_t network;
+    json_token_t whole;
+    err_t err = ERR_INIT;
+    if (!load(path, &text, &len, &err)) {
+        return true;
+    }
+    bool present = find(text, len, ssid, &network, &whole, &err) || err.kind != ERR_NONE;
+    bytes_wipe(&network, sizeof network);
+    bytes_wipe(text, len);
+    free(text);
+    return present;
+}
+
 uint16_t radio_join(const char *path, const char *ssid, const char *password,
                     radio_joined_t *joined, err_t *err)
 {

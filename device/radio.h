@@ -25,7 +25,7 @@
 #define RADIO_NETWORKS_MAX 64
 
 /* wifi_err_reason_t of ESP-IDF */
-enum { RADIO_WRONG_PASSWORD = 15, RADIO_NOT_FOUND = 201 };
+enum { RADIO_WRONG_PASSWORD = 15, RADIO_GONE = 200, RADIO_NOT_FOUND = 201 };
 
 /* The networks that are up, in the order of the file. */
 bool radio_scan(const char *path, protocomm_network_t *out, size_t cap, size_t *count, err_t *err);
@@ -39,6 +39,9 @@ typedef struct {
    read is an air without networks; `err` says why. */
 uint16_t radio_join(const char *path, const char *ssid, const char *password,
                     radio_joined_t *joined, err_t *err);
+
+/* Is a network of that name up? What cannot be read changes nothing: true. */
+bool radio_present(const char *path, const char *ssid);
 
 /* Where "host:port" leads in that network: an entry of its hosts, or the text itself. */
 bool radio_resolve(const char *path, const char *ssid, const char *host_port,
