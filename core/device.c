@@ -37,18 +37,12 @@ uint32_t core_backoff(const cradle_device_t *device, uint32_t base, uint32_t cap
 
 void core_topic(cradle_device_t *device, const char *prefix, uint32_t id)
 {
-    char digits[10];
-    size_t count = 0;
+    json_writer_t digits;
     size_t at = strlen(prefix);
     memcpy(device->topic, prefix, at);
-    do {
-        digits[count++] = (char)('0' + id % 10);
-        id /= 10;
-    } while (id > 0);
-    while (count > 0) {
-        device->topic[at++] = digits[--count];
-    }
-    device->topic[at] = '\0';
+    json_writer_init(&digits, device->topic + at, sizeof device->topic - at);
+    json_put_i64(&digits, id);
+    json_writer_done(&digits, &at);
 }
 
 void cradle_device_init(cradle_device_t *device, const cradle_port_t *port,
@@ -113,11 +107,8 @@ uint64_t cradle_device_deadline(const cradle_device_t *device)
     return first;
 }
 
-int64_t cradle_device_time(cradle_device_t *device, uint64_t now_ms)
+int64_t cradle_device_now(const cradle_device_t *device)
 {
-    if (now_ms > device->now) {
-        device->now = now_ms;
-    }
     return core_telemetry_now(device);
 }
 

@@ -88,9 +88,11 @@ typedef struct {
     const char *version;
     int64_t birth_not_after; /* end of the birth certificate, seconds since 1970; 0: unknown   */
     int64_t built;           /* of the firmware, seconds since 1970: time never starts earlier */
-    const char *site;        /* the site's id, 32 hex digits                                   */
-    const char *steward;     /* "host:port"; NULL or "": there is none, nobody is ever asked    */
-    const uint8_t *anchor;   /* key that signs bundles: SubjectPublicKeyInfo                   */
+    const char
+        *release;     /* name and version in one, 1 to 64 printable characters: for the steward */
+    const char *site; /* the site's id, 32 hex digits                                   */
+    const char *steward;   /* "host:port"; NULL or "": there is none, nobody is ever asked    */
+    const uint8_t *anchor; /* key that signs bundles: SubjectPublicKeyInfo                   */
     size_t anchor_len;
     const char *bundle; /* /bundle.jws of the identity, bundle_len characters; NULL: none      */
     size_t bundle_len;
@@ -364,9 +366,9 @@ void cradle_device_handle(cradle_device_t *device, const cradle_event_t *event, 
 /* The next thing to do; false: nothing now. */
 bool cradle_device_next(cradle_device_t *device, cradle_action_t *action);
 
-/* The time, for date checks of a certificate; while the clock is not set, what it is surely not
-   before (forgive "not yet valid" then). */
-int64_t cradle_device_time(cradle_device_t *device, uint64_t now_ms);
+/* The time of the last event, in milliseconds since 1970, for date checks of a certificate; while
+   the clock is not set, what it is surely not before (forgive "not yet valid" then). */
+int64_t cradle_device_now(const cradle_device_t *device);
 
 /* When to call cradle_device_handle with TICK at the latest; UINT64_MAX: never. */
 uint64_t cradle_device_deadline(const cradle_device_t *device);

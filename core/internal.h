@@ -32,6 +32,8 @@ void core_lifecycle_silent(cradle_device_t *device);
 void core_lifecycle_reboot(cradle_device_t *device);
 void core_lifecycle_reset(cradle_device_t *device, const char *why);
 
+/* Still asking, for this reason. */
+void core_lifecycle_waits(cradle_device_t *device, const char *why, uint32_t wait_ms);
 /* Asking is over. */
 void core_lifecycle_stream(cradle_device_t *device);
 /* Asking begins again: nothing is sent any more. */
@@ -94,7 +96,7 @@ void core_talk_done(cradle_device_t *device, const cradle_event_t *event);
 void core_talk_reply(cradle_device_t *device, const char *json, size_t len);
 bool core_talk_take_apart(cradle_device_t *device, jws_kind_t kind, size_t len, jws_t *jws);
 /* Days left of the leaf in a slot. */
-int64_t core_talk_days(const cradle_device_t *device, uint8_t slot);
+int32_t core_talk_days(const cradle_device_t *device, uint8_t slot);
 
 /* -- trust.c: bundles ------------------------------------------------------------------------- */
 

@@ -8,6 +8,8 @@
 #include "base/bytes.h"
 #include "core/internal.h"
 
+#define SOON 2
+
 /* Two triggers of our own beside the port's events. */
 enum { TRY = CRADLE_EVENTS, LIMIT, TRIGGERS };
 
@@ -388,6 +390,13 @@ static void message(cradle_device_t *device, const cradle_event_t *event)
 
 /* -- asking ----------------------------------------------------------------------------------- */
 
+void core_lifecycle_waits(cradle_device_t *device, const char *why, uint32_t wait_ms)
+{
+    if (device->state == CRADLE_ASKING) {
+        tell(device, CRADLE_ASKING, why, wait_ms);
+    }
+}
+
 void core_lifecycle_stream(cradle_device_t *device)
 {
     core_telemetry_start(device);
@@ -426,6 +435,9 @@ void core_lifecycle_other_key(cradle_device_t *device)
 void core_lifecycle_indirect(cradle_device_t *device)
 {
     device->direct = false;
+    if (device->steward.attempt == 0 && device->refused_attempt > SOON) {
+        device->refused_attempt = SOON; /* it answered: things move */
+    }
     go_connecting(device, "the steward was asked: trying the cloud again",
                   core_backoff(device, CRADLE_REFUSED_BASE_MS, CRADLE_REFUSED_CAP_MS,
                                device->refused_attempt));

@@ -166,7 +166,7 @@ void core_steward_down(cradle_device_t *device)
 }
 
 /* Nothing more for now: `after` milliseconds and some. */
-static void rest(cradle_device_t *device, uint64_t after)
+static void rest(cradle_device_t *device, uint64_t after, const char *why)
 {
     cradle_steward_t *s = &device->steward;
     uint32_t some =
@@ -178,7 +178,9 @@ static void rest(cradle_device_t *device, uint64_t after)
         s->hello = true;
         after = after < CALLED_MS ? after : CALLED_MS;
     }
-    core_arm(device, CRADLE_TIMER_STEWARD, after + core_backoff(device, some, some, 0));
+    after += core_backoff(device, some, some, 0);
+    core_arm(device, CRADLE_TIMER_STEWARD, after);
+    core_lifecycle_waits(device, why, after < UINT32_MAX ? (uint32_t)after : UINT32_MAX);
     if (device->direct) {
         core_lifecycle_indirect(device);
     }
@@ -186,8 +188,15 @@ static void rest(cradle_device_t *device, uint64_t after)
 
 static void wait_as_told(cradle_device_t *device)
 {
+    static const char *const says[ANSWER_RESULTS] = {
+        [ANSWER_HOLD] = "held back until somebody claims it",
+        [ANSWER_PENDING] = "handing over",
+        [ANSWER_HELD] = "the claim is held",
+        [ANSWER_REFUSED] = "the steward refuses",
+    };
+    const char *why = says[device->steward.answer];
     device->steward.attempt = 0;
-    rest(device, (uint64_t)device->steward.after * 1000);
+    rest(device, (uint64_t)device->steward.after * 1000, why != NULL ? why : "");
 }
 
 /* The next question at once, unless that has been so too often. */
@@ -197,7 +206,7 @@ static void hurry(cradle_device_t *device)
     s->attempt = 0;
     if (s->hurry >= CRADLE_STEWARD_HURRY) {
         uint64_t after = (uint64_t)s->after * 1000;
-        rest(device, after > CRADLE_STEWARD_CALM_MS ? after : CRADLE_STEWARD_CALM_MS);
+        rest(device, after > CRADLE_STEWARD_CALM_MS ? after : CRADLE_STEWARD_CALM_MS, "");
         return;
     }
     s->due = true;
@@ -211,9 +220,10 @@ void core_steward_silent(cradle_device_t *device)
     }
     core_talk_drop(device);
     s->after = 0;
+    s->reason = ANSWER_NO_REASON;
     uint32_t wait = core_backoff(device, CRADLE_STEWARD_BASE_MS, CRADLE_STEWARD_CAP_MS, s->attempt);
     s->attempt += s->attempt < UINT8_MAX;
-    rest(device, wait);
+    rest(device, wait, "the steward does not answer");
 }
 
 void core_steward_unsaid(cradle_device_t *device)

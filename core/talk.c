@@ -14,20 +14,6 @@
 
 #define DAY 86400
 
-static void text_of(char *out, size_t cap, const char *a, const char *b)
-{
-    size_t n = 0;
-    for (const char *part = a; part != NULL; part = part == a ? b : NULL) {
-        if (part == b && n + 1 < cap) {
-            out[n++] = ' ';
-        }
-        for (size_t i = 0; part[i] != '\0' && n + 1 < cap; i++) {
-            out[n++] = part[i];
-        }
-    }
-    out[n] = '\0';
-}
-
 bool core_talk_busy(const cradle_device_t *device)
 {
     uint8_t step = device->steward.step;
@@ -73,20 +59,17 @@ static void fill_statement(const cradle_device_t *device, statement_t *say)
     memcpy(say->nonce, s->nonce, sizeof say->nonce);
 }
 
-int64_t core_talk_days(const cradle_device_t *device, uint8_t slot)
+/* 24855 stands for all that is further away. */
+int32_t core_talk_days(const cradle_device_t *device, uint8_t slot)
 {
-    int64_t days =
-        (device->steward.leaves[slot].not_after - core_telemetry_now(device) / 1000) / DAY;
-    return days > STATEMENT_DAYS_MAX    ? STATEMENT_DAYS_MAX
-           : days < -STATEMENT_DAYS_MAX ? -STATEMENT_DAYS_MAX
-                                        : days;
+    int64_t left = device->steward.leaves[slot].not_after - core_telemetry_now(device) / 1000;
+    return (left > INT32_MAX ? INT32_MAX : (int32_t)left) / DAY;
 }
 
 static void write_statement(cradle_device_t *device, const void *csr, size_t csr_len)
 {
     cradle_steward_t *s = &device->steward;
     const cradle_leaf_t *leaf = &s->leaves[s->signer];
-    char firmware[STATEMENT_TEXT_MAX + 1];
     char ticket[JWS_TICKET_MAX];
     statement_t say;
     size_t at;
@@ -97,10 +80,7 @@ static void write_statement(cradle_device_t *device, const void *csr, size_t csr
     memcpy(say.signer, leaf->hash, sizeof say.signer);
     memcpy(say.leaf, leaf->hash, sizeof say.leaf);
     say.days = core_talk_days(device, s->signer);
-    text_of(firmware, sizeof firmware,
-            device->facts.firmware != NULL ? device->facts.firmware : "cradle",
-            device->facts.version);
-    say.firmware = jws_text(firmware);
+    say.firmware = jws_text(device->facts.release);
     say.bundle = s->bundle.version;
     say.press = s->press;
     say.csr = (jws_bytes_t){csr, csr_len};

@@ -46,6 +46,8 @@ struct device {
     char ssid[33]; /* of the join under way, or of the network we are in */
     char passphrase[65];
     radio_joined_t joined;
+    char release[STATEMENT_TEXT_MAX + 1];
+    bool started;
     bool halted;
     bool reboot;
 };
@@ -208,7 +210,7 @@ static void do_post(device_t *device, const cradle_action_t *action)
     char address[SITE_HOST_SIZE];
     pki_chain_t anchors;
     err_t err = ERR_INIT;
-    int64_t unix_ms = cradle_device_time(&device->brain, loop_now_ms(device->loop));
+    int64_t unix_ms = cradle_device_now(&device->brain);
     end_post(device);
     device->post_token = action->u.post.token;
     if (!radio_resolve(device->settings.networks, device->ssid, device->boot.identity.steward,
@@ -392,17 +394,37 @@ static void pump(device_t *device)
 
 /* ---- life ---- */
 
+/* What an owner wants to know besides: why the steward waits, which certificate is refused. */
+static void add_details(const device_t *device, cradle_state_t to, char *text, size_t cap)
+{
+    cradle_status_t status;
+    char hash[JWS_HASH_SIZE * 2 + 1];
+    size_t len = strlen(text);
+    cradle_device_status(&device->brain, &status);
+    if (to == CRADLE_ASKING && status.reason != ANSWER_NO_REASON) {
+        snprintf(text + len, cap - len, ". %s", answer_reason_text(status.reason));
+    } else if (to == CRADLE_CONNECTING && status.refused) {
+        int64_t now = cradle_device_now(&device->brain) / 1000;
+        bytes_to_hex(status.leaf.hash, sizeof status.leaf.hash, hash, sizeof hash);
+        snprintf(text + len, cap - len, ". Serial number %s, certificate %.16s..., %lld days left",
+                 device->boot.sn, hash, (long long)((status.leaf.not_after - now) / 86400));
+    }
+}
+
 static void on_changed(void *ctx, cradle_state_t from, cradle_state_t to, const char *why,
                        uint32_t wait_ms)
 {
     device_t *device = ctx;
-    char text[256];
+    char text[512];
     if (from != to) {
         snprintf(text, sizeof text, "%s -> %s%s%s", cradle_state_name(from), cradle_state_name(to),
                  why != NULL ? ": " : "", why != NULL ? why : "");
     } else {
         snprintf(text, sizeof text, "%s: %s; next try in %.1f s", cradle_state_name(to),
                  why != NULL ? why : "failed", (double)wait_ms / 1000.0);
+    }
+    if (device->started) { /* else the brain is still in its init */
+        add_details(device, to, text, sizeof text);
     }
     note(device, text);
 }
@@ -422,6 +444,17 @@ static void random_bytes(void *ctx, void *out, size_t len)
     }
 }
 
+/* The app's own texts, as far as a statement may hold them. */
+static void release_text(device_t *d)
+{
+    snprintf(d->release, sizeof d->release, "%s %s", d->boot.app.project, d->boot.app.version);
+    for (char *c = d->release; *c != '\0'; c++) {
+        if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\') {
+            *c = '?';
+        }
+    }
+}
+
 /* `device` needs its boot; nothing is performed yet. */
 static void start_brain(device_t *d, uint64_t now_ms)
 {
@@ -432,12 +465,14 @@ static void start_brain(device_t *d, uint64_t now_ms)
     d->stores.changed_ctx = d;
     d->stores.changed = on_changed;
     sensors_product(&d->sensors, &d->product);
+    release_text(d);
     const cradle_facts_t facts = {.sn = d->boot.sn,
                                   .model = d->boot.identity.model,
                                   .hardware =
                                       d->boot.identity.hw[0] != '\0' ? d->boot.identity.hw : NULL,
                                   .firmware = d->boot.app.project,
                                   .version = d->boot.app.version,
+                                  .release = d->release,
                                   .birth_not_after = d->boot.leaf.not_after,
                                   /* a clock can never be right before its own certificate */
                                   .built = d->boot.leaf.not_before,
@@ -449,6 +484,7 @@ static void start_brain(device_t *d, uint64_t now_ms)
                                   .bundle_len = d->boot.bundle_len,
                                   .ask = d->boot.identity.ask};
     cradle_device_init(&d->brain, &d->port, &d->product, &facts, now_ms);
+    d->started = true;
 }
 
 bool device_open(device_t **device, loop_t *loop, flash_t *flash, const uint8_t mac[6],

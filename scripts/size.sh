@@ -10,7 +10,7 @@ RAM_MAX=$((8 * 1024))
 CC=${CC_CHIP:-riscv64-unknown-elf-gcc}
 PREFIX=${CC%gcc}
 FLAGS="-march=rv32imc -misa-spec=2.2 -mabi=ilp32 --specs=picolibc.specs -std=c11 -Os -msave-restore
-    -ffunction-sections -fdata-sections -Wall -Wextra -Werror -Ilib -I."
+    -mtune=size -ffunction-sections -fdata-sections -Wall -Wextra -Werror -Ilib -I."
 out=build/size
 rm -rf $out
 mkdir -p $out

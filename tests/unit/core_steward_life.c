@@ -113,6 +113,7 @@ void sim_init(sim_t *sim, uint64_t seed)
     snprintf(bundle, sizeof bundle, "%s", sim_bundle(1, SIM_STEWARD, SIM_ANCHOR));
     world_init(&sim->world, fake_new(seed), &PRODUCT);
     sim->world.port.leaf = port_leaf;
+    sim->world.facts.release = "cradle-linux 0.1.0";
     sim->world.facts.site = SIM_SITE;
     sim->world.facts.steward = "steward.cradle.test:8443";
     sim->world.facts.anchor = anchor;
