@@ -392,7 +392,7 @@ static void message(cradle_device_t *device, const cradle_event_t *event)
 
 void core_lifecycle_waits(cradle_device_t *device, const char *why, uint32_t wait_ms)
 {
-    if (device->state == CRADLE_ASKING) {
+    if (device->state == CRADLE_ASKING && device->why != why) {
         tell(device, CRADLE_ASKING, why, wait_ms);
     }
 }
