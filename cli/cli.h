@@ -42,6 +42,7 @@ int cli_fail(const err_t *err);
 
 /* The verbs, one file each: verb_<name>.c */
 extern const cli_verb_t cli_verb_init;
+extern const cli_verb_t cli_verb_ca;
 extern const cli_verb_t cli_verb_factory;
 extern const cli_verb_t cli_verb_device;
 extern const cli_verb_t cli_verb_phone;

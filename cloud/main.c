@@ -21,6 +21,7 @@
 #include "net/loop.h"
 #include "pki/cert.h"
 #include "pki/key.h"
+#include "site/ca.h"
 #include "site/run.h"
 #include "site/site.h"
 #include "term/options.h"
@@ -101,17 +102,10 @@ static void print_help(const option_t *options)
 static bool load_certificates(cloud_t *c, err_t *err)
 {
     char path[FILE_PATH_MAX];
-    pki_chain_t renewal = PKI_CHAIN_INIT;
-    bool ok =
-        site_ca_path(&c->site, "product", path, err) && pki_chain_load(path, &c->product, err) &&
-        site_ca_path(&c->site, "line", path, err) && pki_chain_load(path, &c->issuing, err) &&
-        site_ca_path(&c->site, "renewal", path, err) && pki_chain_load(path, &renewal, err) &&
-        pki_chain_add(&c->issuing, renewal.cert[0], err) &&
-        site_path(&c->site, "cloud/server.crt", path, err) &&
-        pki_chain_load(path, &c->chain, err) &&
-        site_path(&c->site, "cloud/server.key", path, err) && pki_key_load(path, &c->key, err);
-    pki_chain_free(&renewal);
-    return ok;
+    return site_device_trust(&c->site, &c->product, &c->issuing, NULL, err) &&
+           site_path(&c->site, "cloud/server.crt", path, err) &&
+           pki_chain_load(path, &c->chain, err) &&
+           site_path(&c->site, "cloud/server.key", path, err) && pki_key_load(path, &c->key, err);
 }
 
 static bool open_store(cloud_t *c, const arguments_t *a, err_t *err)

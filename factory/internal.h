@@ -53,7 +53,8 @@ typedef struct {
 
 void factory_content_free(factory_content_t *content);
 
-/* The CAs that may have signed a device: product, line, renewal. */
+/* The CAs that may have signed a device (site/ca.h): the line's, the renewal CA, rolled ones, and
+   at the end the product CA. */
 bool factory_trust(const site_t *site, pki_chain_t *issuing, pki_trust_t **trust, err_t *err);
 
 /* Builds the image, writes it and chip.json, reads the image back from its file and checks it

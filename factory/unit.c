@@ -13,6 +13,7 @@
 #include "flash/appimage.h"
 #include "flash/spiffs.h"
 #include "json/json.h"
+#include "site/ca.h"
 
 static void free_text(char *text, size_t len)
 {
@@ -40,20 +41,11 @@ void factory_content_free(factory_content_t *content)
 
 bool factory_trust(const site_t *site, pki_chain_t *issuing, pki_trust_t **trust, err_t *err)
 {
-    static const char *const NAMES[] = {"line", "renewal"};
     pki_chain_t product = PKI_CHAIN_INIT;
-    char path[FILE_PATH_MAX];
     *issuing = (pki_chain_t)PKI_CHAIN_INIT;
     *trust = NULL;
-    bool ok = site_ca_path(site, "product", path, err) && pki_chain_load(path, &product, err);
-    for (size_t i = 0; ok && i < sizeof NAMES / sizeof *NAMES; i++) {
-        X509 *cert = NULL;
-        ok = site_ca_path(site, NAMES[i], path, err) && pki_cert_load(path, &cert, err) &&
-             pki_chain_add(issuing, cert, err);
-        pki_cert_free(cert);
-    }
-    ok = ok && pki_trust_new(&product, issuing, trust, err) &&
-         pki_chain_add(issuing, product.cert[0], err);
+    bool ok = site_device_trust(site, &product, issuing, trust, err) &&
+              pki_chain_add(issuing, product.cert[0], err);
     pki_chain_free(&product);
     if (!ok) {
         pki_chain_free(issuing);

@@ -11,6 +11,7 @@
 #include "pki/issue.h"
 #include "pki/key.h"
 #include "pki/signer.h"
+#include "site/ca.h"
 
 struct authority {
     pki_chain_t product; /* one certificate */
@@ -22,16 +23,6 @@ struct authority {
     size_t renewal_len;
 };
 
-static bool add_ca(const site_t *site, const char *name, pki_chain_t *chain, err_t *err)
-{
-    char path[FILE_PATH_MAX];
-    X509 *cert = NULL;
-    bool ok = site_ca_path(site, name, path, err) && pki_cert_load(path, &cert, err) &&
-              pki_chain_add(chain, cert, err);
-    pki_cert_free(cert);
-    return ok;
-}
-
 bool authority_open(authority_t **authority, const site_t *site, err_t *err)
 {
     char path[FILE_PATH_MAX];
@@ -39,12 +30,10 @@ bool authority_open(authority_t **authority, const site_t *site, err_t *err)
     if (a == NULL) {
         return err_set(err, ERR_SYSTEM, "out of memory");
     }
-    bool ok = add_ca(site, "product", &a->product, err) && add_ca(site, "line", &a->issuing, err) &&
-              add_ca(site, "renewal", &a->issuing, err) &&
-              pki_trust_new(&a->product, &a->issuing, &a->trust, err) &&
+    bool ok = site_device_trust(site, &a->product, &a->issuing, &a->trust, err) &&
               site_key_path(site, "renewal", path, err) && pki_signer_open(path, &a->signer, err);
     if (ok) {
-        a->renewal = a->issuing.cert[1];
+        a->renewal = a->issuing.cert[SITE_RENEWAL];
         ok = pki_cert_to_der(a->renewal, a->renewal_der, sizeof a->renewal_der, &a->renewal_len,
                              err);
     }

@@ -17,7 +17,7 @@
 
 typedef struct authority authority_t;
 
-/* The site's product CA, its issuing CAs `line` and `renewal`, and the renewal CA's key. */
+/* The site's product CA, its issuing CAs (site/ca.h, rolled ones too), and the renewal CA's key. */
 bool authority_open(authority_t **authority, const site_t *site, err_t *err);
 void authority_close(authority_t *authority);
 
