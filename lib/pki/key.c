@@ -14,6 +14,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
@@ -22,6 +23,10 @@
 #include "pki/cert.h"
 #include "pki/internal.h"
 #include "pki/p256.h"
+
+/* OWASP's number for HMAC-SHA-256, 2023. */
+#define PBKDF2_ROUNDS 600000
+#define PBKDF2_SALT   16
 
 static const char *const type_names[] = {[PKI_KEY_P256] = "p256", [PKI_KEY_RSA2048] = "rsa2048"};
 
@@ -100,6 +105,22 @@ bool pki_key_check(const EVP_PKEY *key, err_t *err)
                    id == EVP_PKEY_NONE ? "none that can be read" : OBJ_nid2sn(id));
 }
 
+bool pki_key_check_device(const EVP_PKEY *key, err_t *err)
+{
+    char curve[64];
+    if (!pki_key_check(key, err)) {
+        return false;
+    }
+    if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC && curve_accepted(key, curve, sizeof curve) &&
+        strcmp(curve, "prime256v1") != 0) {
+        return err_set(err, ERR_INPUT,
+                       "a device's key is P-256 or RSA of 2048 bits and more, not %s; make it with "
+                       "-algorithm EC -pkeyopt ec_paramgen_curve:P-256",
+                       curve);
+    }
+    return true;
+}
+
 typedef struct {
     const char *passphrase;
     bool asked;
@@ -143,8 +164,10 @@ bool pki_key_parse(const char *pem, size_t len, const char *passphrase, EVP_PKEY
     EVP_PKEY *parsed = parse_pem(pem, len, &wanted);
     if (parsed == NULL && wanted.asked) {
         return pki_fail(err, ERR_INPUT,
-                        passphrase == NULL ? "the key is encrypted and no passphrase was given"
-                                           : "the passphrase does not open the key");
+                        passphrase == NULL
+                            ? "the key is encrypted and no passphrase was given; run it on a "
+                              "terminal, or with --passphrase-fd"
+                            : "the passphrase does not open the key");
     }
     if (parsed == NULL) {
         return pki_fail(err, ERR_INPUT, "not a private key in PEM form");
@@ -244,17 +267,35 @@ static bool read_key_file(const char *path, char *out, size_t cap, size_t *len, 
     return ok;
 }
 
-bool pki_key_load(const char *path, EVP_PKEY **key, err_t *err)
+bool pki_key_is_encrypted(const char *pem)
+{
+    return strstr(pem, "-----BEGIN ENCRYPTED PRIVATE KEY-----") != NULL ||
+           strstr(pem, "Proc-Type: 4,ENCRYPTED") != NULL;
+}
+
+bool pki_key_load_with(const char *path, const pki_passphrase_t *passphrase, EVP_PKEY **key,
+                       err_t *err)
 {
     char pem[PKI_KEY_PEM_MAX + 1];
+    char secret[PKI_PASSPHRASE_SIZE] = "";
     size_t len;
     *key = NULL;
-    bool ok = read_key_file(path, pem, sizeof pem, &len, err);
-    if (ok && !pki_key_parse(pem, len, NULL, key, err)) {
-        ok = err_add(err, "%s", path);
+    bool ok = read_key_file(path, pem, PKI_KEY_PEM_MAX, &len, err);
+    if (ok) {
+        pem[len] = '\0';
+        bool ask = passphrase != NULL && pki_key_is_encrypted(pem);
+        ok = !ask || passphrase->ask(passphrase->context, path, secret, sizeof secret, err);
+        ok = ok &&
+             (pki_key_parse(pem, len, ask ? secret : NULL, key, err) || err_add(err, "%s", path));
     }
     bytes_wipe(pem, sizeof pem);
+    bytes_wipe(secret, sizeof secret);
     return ok;
+}
+
+bool pki_key_load(const char *path, EVP_PKEY **key, err_t *err)
+{
+    return pki_key_load_with(path, NULL, key, err);
 }
 
 bool pki_key_save(const EVP_PKEY *key, const char *path, err_t *err)
@@ -265,6 +306,49 @@ bool pki_key_save(const EVP_PKEY *key, const char *path, err_t *err)
               file_write_new(path, pem, len, 0600, err);
     bytes_wipe(pem, sizeof pem);
     return ok;
+}
+
+/* RFC 8018: PBES2 with PBKDF2 and AES-256-CBC. OpenSSL's own default would be 2048 rounds. */
+static X509_SIG *encrypt(const EVP_PKEY *key, const char *passphrase)
+{
+    PKCS8_PRIV_KEY_INFO *plain = EVP_PKEY2PKCS8(key);
+    X509_ALGOR *how = PKCS5_pbe2_set_iv(EVP_aes_256_cbc(), PBKDF2_ROUNDS, NULL, PBKDF2_SALT, NULL,
+                                        NID_hmacWithSHA256);
+    X509_SIG *sealed = NULL;
+    if (plain != NULL && how != NULL) {
+        sealed = PKCS8_set0_pbe(passphrase, (int)strlen(passphrase), plain, how);
+    }
+    if (sealed == NULL) {
+        X509_ALGOR_free(how);
+    }
+    PKCS8_PRIV_KEY_INFO_free(plain);
+    return sealed;
+}
+
+bool pki_key_save_encrypted(const EVP_PKEY *key, const char *path, const char *passphrase,
+                            err_t *err)
+{
+    char pem[PKI_KEY_PEM_MAX];
+    size_t len;
+    if (passphrase == NULL) {
+        return pki_key_save(key, path, err);
+    }
+    size_t size = strlen(passphrase);
+    if (size < PKI_PASSPHRASE_MIN || size >= PKI_PASSPHRASE_SIZE) {
+        return err_set(err, ERR_USAGE, "a passphrase has %d to %d characters; choose another",
+                       PKI_PASSPHRASE_MIN, PKI_PASSPHRASE_SIZE - 1);
+    }
+    X509_SIG *sealed = encrypt(key, passphrase);
+    BIO *bio = BIO_new(BIO_s_mem());
+    bool ok = sealed != NULL && bio != NULL && PEM_write_bio_PKCS8(bio, sealed) == 1;
+    X509_SIG_free(sealed);
+    if (!ok) {
+        BIO_free(bio);
+        return pki_fail(err, ERR_SYSTEM, "cannot encrypt the key");
+    }
+    return (take_bio(bio, pem, sizeof pem, &len) ||
+            err_set(err, ERR_INPUT, "the key is too large to write")) &&
+           file_write_new(path, pem, len, 0600, err);
 }
 
 bool pki_key_public_der(const EVP_PKEY *key, uint8_t *out, size_t cap, size_t *len, err_t *err)

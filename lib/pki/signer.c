@@ -34,13 +34,19 @@ bool pki_signer_from_key(EVP_PKEY *key, pki_signer_t **signer, err_t *err)
 
 bool pki_signer_open(const char *where, pki_signer_t **signer, err_t *err)
 {
+    return pki_signer_open_with(where, NULL, signer, err);
+}
+
+bool pki_signer_open_with(const char *where, const pki_passphrase_t *passphrase,
+                          pki_signer_t **signer, err_t *err)
+{
     EVP_PKEY *key;
     *signer = NULL;
     if (strncmp(where, "pkcs11:", 7) == 0) {
         return err_set(err, ERR_USAGE,
                        "keys on PKCS#11 tokens are not supported yet; name a PEM key file");
     }
-    if (!pki_key_load(where, &key, err)) {
+    if (!pki_key_load_with(where, passphrase, &key, err)) {
         return false;
     }
     bool ok = pki_signer_from_key(key, signer, err);

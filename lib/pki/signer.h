@@ -20,6 +20,7 @@
 #include <openssl/x509.h>
 
 #include "base/err.h"
+#include "pki/key.h"
 
 /* Largest signature: RSA-4096. */
 #define PKI_SIGNATURE_MAX 512
@@ -28,6 +29,10 @@ typedef struct pki_signer pki_signer_t;
 
 /* `where` is the path of a key file. The signer is freed with pki_signer_close. */
 bool pki_signer_open(const char *where, pki_signer_t **signer, err_t *err);
+
+/* The same, for a key file that may be encrypted; see key.h. `passphrase` may be NULL. */
+bool pki_signer_open_with(const char *where, const pki_passphrase_t *passphrase,
+                          pki_signer_t **signer, err_t *err);
 
 /* A signer over a key in memory; takes a reference of its own, the caller keeps his. */
 bool pki_signer_from_key(EVP_PKEY *key, pki_signer_t **signer, err_t *err);

@@ -202,9 +202,7 @@ static site_key_place_t key_place(const site_t *site, const char *name)
         return place;
     }
     if (file_read(path, PKI_KEY_PEM_MAX, &pem, &len, NULL)) {
-        bool encrypted = strstr(pem, "-----BEGIN ENCRYPTED PRIVATE KEY-----") != NULL ||
-                         strstr(pem, "Proc-Type: 4,ENCRYPTED") != NULL;
-        place = encrypted ? SITE_KEY_ENCRYPTED : SITE_KEY_HERE;
+        place = pki_key_is_encrypted(pem) ? SITE_KEY_ENCRYPTED : SITE_KEY_HERE;
         bytes_wipe(pem, len);
         free(pem);
     } else if (file_exists(path)) {
