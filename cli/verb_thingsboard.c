@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "json/json.h"
+#include "site/ca.h"
 #include "site/run.h"
 #include "site/site.h"
 #include "steward/setup.h"
@@ -91,8 +92,11 @@ typedef struct {
     char own_ca[FILE_PATH_MAX];
     char own_login[FILE_PATH_MAX];
     char own_steward[SITE_HOST_SIZE + 16];
-    char *pem[4]; /* product, server-root, line, renewal */
-    setup_issuing_t issuing[2];
+    char *product;
+    char *server_root;
+    char issuing_name[SITE_ISSUING_MAX][SITE_CA_NAME_SIZE];
+    char *issuing_pem[SITE_ISSUING_MAX];
+    setup_issuing_t issuing[SITE_ISSUING_MAX];
     char *key;
 } request_t;
 
@@ -139,12 +143,11 @@ static bool fill_server(request_t *r, err_t *err)
     return true;
 }
 
-static bool load_ca(request_t *r, int i, const char *name, err_t *err)
+static bool load_ca(const request_t *r, const char *name, char **pem, err_t *err)
 {
     char path[FILE_PATH_MAX];
     size_t len;
-    return site_ca_path(&r->site, name, path, err) &&
-           file_read(path, PEM_MAX, &r->pem[i], &len, err);
+    return site_ca_path(&r->site, name, path, err) && file_read(path, PEM_MAX, pem, &len, err);
 }
 
 static bool fill_steward(request_t *r, err_t *err)
@@ -165,29 +168,45 @@ static bool fill_steward(request_t *r, err_t *err)
     r->key[strcspn(r->key, "\r\n")] = '\0';
     r->setup.steward_url = r->steward_url;
     r->setup.forward_key = r->key;
-    r->setup.steward_ca = r->pem[1];
+    r->setup.steward_ca = r->server_root;
+    return true;
+}
+
+/* Every issuing CA, rolled ones too. */
+static bool fill_shared(request_t *r, err_t *err)
+{
+    size_t count;
+    if (!site_issuing_names(&r->site, r->issuing_name, &count, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!load_ca(r, r->issuing_name[i], &r->issuing_pem[i], err)) {
+            return false;
+        }
+        r->issuing[i] = (setup_issuing_t){r->issuing_name[i], r->issuing_pem[i]};
+    }
+    r->setup.issuing = r->issuing;
+    r->setup.issuing_count = count;
     return true;
 }
 
 static bool fill(request_t *r, const cli_t *cli, err_t *err)
 {
     if (!site_open(&r->site, cli->site, err) || !fill_server(r, err) ||
-        !load_ca(r, 0, "product", err) || !load_ca(r, 1, "server-root", err) ||
-        !load_ca(r, 2, "line", err) || !load_ca(r, 3, "renewal", err) || !fill_steward(r, err)) {
+        !load_ca(r, "product", &r->product, err) ||
+        !load_ca(r, "server-root", &r->server_root, err) || !fill_steward(r, err)) {
         return false;
     }
-    r->setup.product_pem = r->pem[0];
-    r->issuing[0] = (setup_issuing_t){"line", r->pem[2]};
-    r->issuing[1] = (setup_issuing_t){"renewal", r->pem[3]};
-    r->setup.issuing = r->issuing;
-    r->setup.issuing_count = r->shared ? 2 : 0;
-    return true;
+    r->setup.product_pem = r->product;
+    return !r->shared || fill_shared(r, err);
 }
 
 static void forget(request_t *r)
 {
-    for (int i = 0; i < 4; i++) {
-        free(r->pem[i]);
+    free(r->product);
+    free(r->server_root);
+    for (int i = 0; i < SITE_ISSUING_MAX; i++) {
+        free(r->issuing_pem[i]);
     }
     if (r->key != NULL) {
         bytes_wipe(r->key, strlen(r->key));
