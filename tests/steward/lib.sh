@@ -13,9 +13,16 @@ stop_steward() { # stop_steward SIGNAL; leaves its exit code in steward_code
     fi
 }
 
+device_pid=""
+finished=yes # "no": a script that does not reach its end shows the logs
+
 finish() {
+    if [ -n "$device_pid" ]; then kill "$device_pid" 2>/dev/null || true; fi
     stop_steward -TERM
     stop_cloud -TERM
+    if [ $finished = no ] || [ $failed -ne 0 ]; then
+        tail -n 30 "$work/steward.log" "$work/device.log" "$work/cloud.log"
+    fi
     rm -rf "$work"
 }
 
@@ -69,4 +76,57 @@ refuses() {
     else
         bad "$what: it says $(cat "$work/said")"
     fi
+}
+
+# ---- with devices and phones ----
+
+# until_true SECONDS COMMAND...
+until_true() {
+    left=$(($1 * 20))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        left=$((left - 1))
+        if [ $left -le 0 ]; then return 1; fi
+        sleep 0.05
+    done
+}
+
+unit() { # unit MEMBER
+    $cradle steward units --json | sed -n '/"sn":"SN-000001"/p' | member "$1"
+}
+
+# provision ACCOUNT: the phone's outcome, JSON
+provision() {
+    printf 'correct-horse\n' | $cradle phone provision --ssid Home --passphrase-file - \
+        --account "$1" --json 2>>phone.log || true
+}
+
+waits() { ls "$site"/air/ESP-PROV-*.json; }
+
+telemetry() { rest GET "/api/plugins/telemetry/DEVICE/$1/keys/timeseries"; }
+has_telemetry() { telemetry "$1" | grep -q uptime; }
+
+# start_life COUNT: a site with so many units, cloud and steward that know each other (ports are free
+# ones), a network to join, the accounts alice and bob with a phone each.
+start_life() {
+    finished=no
+    cradle="$BIN/cradle -C $site"
+    $cradle init --steward steward.cradle.test:8443 >/dev/null
+    $cradle factory run --count "$1" >/dev/null
+    $cradle factory pack >/dev/null
+    start_cloud
+    start_steward
+    stop_cloud -TERM
+    start_cloud --steward-url "https://127.0.0.1:$steward_port"
+    $cradle thingsboard setup >/dev/null
+    $cradle steward import >/dev/null
+    sed -e "s/127.0.0.1:8883/127.0.0.1:$mqtts_port/; s/127.0.0.1:8443/127.0.0.1:$steward_port/" \
+        "$site/air/networks.json" >networks.json
+    mv networks.json "$site/air/networks.json"
+    for name in alice bob; do
+        printf 'the password of %s\n' $name >password
+        $cradle steward account add $name --password-file password >/dev/null
+        $cradle phone login $name --password-file password >/dev/null
+    done
+    login
 }
