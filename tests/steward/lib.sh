@@ -21,7 +21,7 @@ finish() {
     stop_steward -TERM
     stop_cloud -TERM
     if [ $finished = no ] || [ $failed -ne 0 ]; then
-        tail -n 30 "$work/steward.log" "$work/device.log" "$work/cloud.log"
+        tail -n 30 "$work"/*.log
     fi
     rm -rf "$work"
 }
