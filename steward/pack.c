@@ -14,7 +14,7 @@
 
 typedef struct {
     char sn[RECORD_SN_SIZE];
-    uint8_t leaf_hash[JWS_HASH_SIZE];
+    record_key_t key; /* the birth certificate */
     bool has_code;
     uint8_t code_hash[32];
 } item_t;
@@ -32,7 +32,7 @@ static bool read_leaf(const pack_settings_t *s, const char *text, size_t len, it
         return err_set(err, ERR_INPUT, "\"leaf\" is no certificate in base64");
     }
     return authority_leaf_good(s->authority, der, der_len, item->sn, s->now, err) &&
-           pki_sha256(der, der_len, item->leaf_hash, err);
+           authority_key_row(der, der_len, item->sn, &item->key, err);
 }
 
 static bool read_code(const char *text, size_t len, item_t *item, err_t *err)
@@ -62,7 +62,27 @@ static bool read_item(const pack_settings_t *s, const char *text, size_t len, it
     return read_leaf(s, text, len, item, err) && read_code(text, len, item, err);
 }
 
-static bool keep_item(record_t *record, const pack_settings_t *s, const item_t *item,
+static bool any_key(void *ctx, const record_key_t *key)
+{
+    (void)key;
+    *(bool *)ctx = true;
+    return false;
+}
+
+/* A unit whose keys are not known yet is known by its birth certificate from now on: whatever comes
+   first to the lobby in its name, this is what is put in place there. */
+static bool keep_key(record_t *record, item_t *item, err_t *err)
+{
+    bool any = false;
+    if (!record_keys(record, item->sn, any_key, &any, err)) {
+        return false;
+    }
+    item->key.birth = true;
+    return any || (record_key_put(record, &item->key, err) &&
+                   record_key_event(record, item->key.hash, OWNERSHIP_KEY_REGISTER, err));
+}
+
+static bool keep_item(record_t *record, const pack_settings_t *s, item_t *item,
                       pack_counts_t *counts, err_t *err)
 {
     record_unit_t unit;
@@ -79,12 +99,12 @@ static bool keep_item(record_t *record, const pack_settings_t *s, const item_t *
         unit.policy = s->policy;
     }
     unit.packed = true;
-    memcpy(unit.packed_leaf, item->leaf_hash, sizeof unit.packed_leaf);
+    memcpy(unit.packed_leaf, item->key.hash, sizeof unit.packed_leaf);
     unit.has_code = item->has_code;
     memcpy(unit.code_hash, item->code_hash, sizeof unit.code_hash);
     counts->added += !found;
     counts->known += found;
-    return record_unit_put(record, &unit, err);
+    return record_unit_put(record, &unit, err) && keep_key(record, item, err);
 }
 
 static bool read_units(record_t *record, const pack_settings_t *s, const json_token_t *units,

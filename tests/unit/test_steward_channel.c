@@ -160,6 +160,35 @@ static void test_sweep_of_the_lobby(void **state)
     assert_memory_equal(d->leaf, v.leaf, v.leaf_len);
 }
 
+/* A pack list was imported: whoever comes first in its name does not lock the true one out. */
+static void test_packed(void **state)
+{
+    (void)state;
+    unit_t packed;
+    unit_t twin;
+    record_unit_t unit = {.claims_on = true, .packed = true};
+    record_key_t key;
+    unit_make(&rig, &packed, "SN-000005", -1, 1095);
+    unit_make(&rig, &twin, "SN-000005", -1, 1095); /* issued by us as well: a leak at the line */
+    strcpy(unit.sn, packed.sn);
+    memcpy(unit.packed_leaf, packed.hash, 32);
+    assert_true(authority_key_row(packed.leaf, packed.leaf_len, packed.sn, &key, NULL));
+    key.birth = true;
+    assert_true(record_unit_put(rig.record, &unit, NULL));
+    assert_true(record_key_put(rig.record, &key, NULL));
+    assert_true(record_key_event(rig.record, key.hash, OWNERSHIP_KEY_REGISTER, NULL));
+    assert_true(unit_connect(&rig, &twin));
+    hello(&twin);
+    expect_silence(403, "key-unknown");
+    rig_run(&rig, 100);
+    assert_false(unit_connect(&rig, &twin));
+    assert_true(unit_connect(&rig, &packed));
+    hello(&packed);
+    expect(ANSWER_HOLD);
+    unit_free(&twin);
+    unit_free(&packed);
+}
+
 static void test_drift_is_repaired(void **state)
 {
     (void)state;
@@ -570,6 +599,7 @@ int main(void)
         T(test_first_contact),
         T(test_wrong_leaf_first),
         T(test_sweep_of_the_lobby),
+        T(test_packed),
         T(test_drift_is_repaired),
         T(test_refused_unsigned),
         T(test_captured_claim),
