@@ -10,9 +10,9 @@
 #include "cloud/log.h"
 #include "http/query.h"
 
-static const rest_route_t *const TABLES[] = {REST_AUTH,    REST_DEVICE,        REST_DEVICE_WRITE,
-                                             REST_PROFILE, REST_PROFILE_WRITE, REST_CUSTOMER,
-                                             REST_USER,    REST_TELEMETRY,     REST_RPC};
+static const rest_route_t *const TABLES[] = {
+    REST_AUTH,     REST_DEVICE, REST_DEVICE_WRITE, REST_PROFILE, REST_PROFILE_WRITE,
+    REST_CUSTOMER, REST_USER,   REST_TELEMETRY,    REST_RPC,     REST_ALARM};
 
 bool rest_open(rest_t **rest, const rest_settings_t *settings, err_t *err)
 {
@@ -307,6 +307,24 @@ bool rest_ok(rest_call_t *call, store_result_t result, const char *what, const e
         rest_error(call, 500, REST_GENERAL, "The store failed");
         return false;
     }
+}
+
+/* ---- whose ---- */
+
+bool rest_is_own(const rest_call_t *call, const store_id_t *customer)
+{
+    return call->caller.authority != AUTH_CUSTOMER_USER ||
+           (!store_id_is_null(&call->caller.customer_id) &&
+            store_id_equal(customer, &call->caller.customer_id));
+}
+
+bool rest_owns(rest_call_t *call, const store_id_t *customer)
+{
+    if (rest_is_own(call, customer)) {
+        return true;
+    }
+    rest_error(call, 403, REST_PERMISSION, "You don't have permission to perform this operation!");
+    return false;
 }
 
 /* ---- parameters ---- */

@@ -51,12 +51,7 @@ static void put_customer(void *ctx, const store_customer_t *customer)
 
 static bool is_own(rest_call_t *call)
 {
-    if (call->caller.authority != AUTH_CUSTOMER_USER ||
-        store_id_equal(&call->id[0], &call->caller.customer_id)) {
-        return true;
-    }
-    rest_error(call, 403, REST_PERMISSION, "You don't have permission to perform this operation!");
-    return false;
+    return rest_owns(call, &call->id[0]);
 }
 
 static void get_customer(rest_call_t *call)

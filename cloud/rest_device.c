@@ -74,22 +74,14 @@ static void note_customer(void *ctx, const store_device_t *device)
     *(store_id_t *)ctx = device->customer;
 }
 
-/* A customer user sees the customer's own devices only. False: replied. */
-static bool may_see(rest_call_t *call)
+bool rest_may_see(rest_call_t *call)
 {
     store_id_t customer;
     err_t err = ERR_INIT;
-    if (!rest_ok(call, store_device_get(call->store, &call->id[0], note_customer, &customer, &err),
-                 "Device", &err)) {
-        return false;
-    }
-    if (call->caller.authority == AUTH_CUSTOMER_USER &&
-        !store_id_equal(&customer, &call->caller.customer_id)) {
-        rest_error(call, 403, REST_PERMISSION,
-                   "You don't have permission to perform this operation!");
-        return false;
-    }
-    return true;
+    return rest_ok(call,
+                   store_device_get(call->store, &call->id[0], note_customer, &customer, &err),
+                   "Device", &err) &&
+           rest_owns(call, &customer);
 }
 
 /* ---- reading ---- */
@@ -97,7 +89,7 @@ static bool may_see(rest_call_t *call)
 static void get_with(rest_call_t *call, store_device_fn_t put)
 {
     err_t err = ERR_INIT;
-    if (may_see(call) &&
+    if (rest_may_see(call) &&
         rest_ok(call, store_device_get(call->store, &call->id[0], put, &call->json, &err), "Device",
                 &err)) {
         rest_done(call);
@@ -184,13 +176,9 @@ static void tenant_infos(rest_call_t *call)
 static void customer_list(rest_call_t *call, store_device_fn_t put)
 {
     store_id_t customer = call->id[0];
-    if (call->caller.authority == AUTH_CUSTOMER_USER &&
-        !store_id_equal(&customer, &call->caller.customer_id)) {
-        rest_error(call, 403, REST_PERMISSION,
-                   "You don't have permission to perform this operation!");
-        return;
+    if (rest_owns(call, &customer)) {
+        list(call, put, &customer);
     }
-    list(call, put, &customer);
 }
 
 static void customer_devices(rest_call_t *call)
@@ -224,8 +212,7 @@ static void devices_by_ids(rest_call_t *call)
         }
         if (store_device_get(call->store, &call->id[0], note_customer, &customer, NULL) ==
                 STORE_OK &&
-            (call->caller.authority != AUTH_CUSTOMER_USER ||
-             store_id_equal(&customer, &call->caller.customer_id))) {
+            rest_is_own(call, &customer)) {
             store_device_get(call->store, &call->id[0], rest_put_device, &call->json, NULL);
         }
         at += len + (at[len] == ',');
@@ -256,10 +243,11 @@ void rest_put_credentials(void *ctx, const store_credentials_t *c)
 static void get_credentials(rest_call_t *call)
 {
     err_t err = ERR_INIT;
-    if (may_see(call) && rest_ok(call,
-                                 store_credentials_get(call->store, &call->id[0],
-                                                       rest_put_credentials, &call->json, &err),
-                                 "Device credentials", &err)) {
+    if (rest_may_see(call) &&
+        rest_ok(call,
+                store_credentials_get(call->store, &call->id[0], rest_put_credentials, &call->json,
+                                      &err),
+                "Device credentials", &err)) {
         rest_done(call);
     }
 }

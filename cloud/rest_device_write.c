@@ -91,7 +91,7 @@ static bool may_save(rest_call_t *call, const incoming_t *in)
     }
     if (!store_id_is_null(&in->device.id) &&
         store_device_get(call->store, &in->device.id, note_customer, &customer, NULL) == STORE_OK &&
-        store_id_equal(&customer, &call->caller.customer_id)) {
+        rest_is_own(call, &customer)) {
         return true;
     }
     rest_error(call, 403, REST_PERMISSION, "You don't have permission to perform this operation!");

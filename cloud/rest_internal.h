@@ -50,6 +50,7 @@ extern const rest_route_t REST_PROFILE[];
 extern const rest_route_t REST_PROFILE_WRITE[];
 extern const rest_route_t REST_TELEMETRY[];
 extern const rest_route_t REST_RPC[];
+extern const rest_route_t REST_ALARM[];
 
 /* ThingsBoard's errorCode values. */
 enum {
@@ -77,6 +78,14 @@ bool rest_commit(rest_call_t *call);
 void rest_empty(rest_call_t *call);
 /* Replies to anything but STORE_OK; `what` is "Device", for "Device with id [..] is not found". */
 bool rest_ok(rest_call_t *call, store_result_t result, const char *what, const err_t *err);
+
+/* Is that customer the caller's own (or the caller no customer's user)? A user of no customer owns
+   nothing: else unassigned devices would be his. */
+bool rest_is_own(const rest_call_t *call, const store_id_t *customer);
+/* The same; false: replied 403. */
+bool rest_owns(rest_call_t *call, const store_id_t *customer);
+/* May the caller see the device {id}? False: replied. */
+bool rest_may_see(rest_call_t *call);
 
 /* The row of the device {id}, after a look at the caller's rights. 0: replied, in plain text. */
 int64_t rest_target(rest_call_t *call);

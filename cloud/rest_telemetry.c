@@ -39,8 +39,7 @@ int64_t rest_target(rest_call_t *call)
     if (!rest_ok(call, result, "Device", &err)) {
         return 0;
     }
-    if (call->caller.authority == AUTH_CUSTOMER_USER &&
-        !store_id_equal(&t.customer, &call->caller.customer_id)) {
+    if (!rest_is_own(call, &t.customer)) {
         rest_text(call, 403, "You don't have permission to perform this operation!");
         return 0;
     }

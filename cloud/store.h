@@ -341,6 +341,59 @@ store_result_t store_rpc_delete(store_t *store, const store_id_t *id, err_t *err
 /* All of a device; none is no error. */
 store_result_t store_rpc_delete_of(store_t *store, const store_id_t *device, err_t *err);
 
+/* ---- Alarms ---------------------------------------------------------------------------------- */
+
+typedef enum {
+    STORE_CRITICAL = 0,
+    STORE_MAJOR,
+    STORE_MINOR,
+    STORE_WARNING,
+    STORE_INDETERMINATE
+} store_severity_t;
+
+typedef struct {
+    store_id_t id;
+    store_id_t tenant;
+    store_id_t customer; /* the device's when the alarm began; it never follows the device */
+    store_id_t device;
+    int64_t created_ms;
+    const char *device_name;  /* when read */
+    const char *device_label; /* when read; "" or NULL: none */
+    const char *type;
+    store_severity_t severity;
+    bool acknowledged, cleared;
+    int64_t start_ms, end_ms;        /* 0 when saved: now, start_ms */
+    int64_t acked_ms, cleared_at_ms; /* 0: not yet                  */
+    const char *details;             /* JSON; NULL: null            */
+    const char *extra;               /* JSON object of the caller's; NULL: none */
+} store_alarm_t;
+
+typedef void (*store_alarm_fn_t)(void *ctx, const store_alarm_t *alarm);
+
+typedef struct {
+    store_page_t page; /* search: part of type, device name or label; sorted by time of making */
+    const store_id_t *device;   /* NULL: of all  */
+    const store_id_t *customer; /* NULL: of all  */
+    int acknowledged, cleared;  /* 1, 0; -1: any */
+    unsigned severities;        /* bits 1 << store_severity_t; 0: any */
+    const char *types;          /* ",a,b,"; NULL: any */
+    int64_t from_ms, to_ms;     /* of making, both inclusive; to_ms 0: without end */
+} store_alarm_query_t;
+
+store_result_t store_alarm_get(store_t *store, const store_id_t *id, store_alarm_fn_t each,
+                               void *ctx, err_t *err);
+store_result_t store_alarm_list(store_t *store, const store_alarm_query_t *query,
+                                store_alarm_fn_t each, void *ctx, uint64_t *total, err_t *err);
+/* A null id: updates the device's active (not cleared) alarm of that type if there is one, else
+   makes one. An id: updates that one. Severity, times, details and extra are taken; acknowledged
+   and cleared are not. Fills in the id. STORE_NOT_FOUND: no such alarm or device. */
+store_result_t store_alarm_save(store_t *store, store_alarm_t *alarm, int64_t now_ms, err_t *err);
+/* STORE_CONFLICT: it is already. */
+store_result_t store_alarm_acknowledge(store_t *store, const store_id_t *id, int64_t now_ms,
+                                       err_t *err);
+store_result_t store_alarm_clear(store_t *store, const store_id_t *id, int64_t now_ms, err_t *err);
+store_result_t store_alarm_delete(store_t *store, const store_id_t *id, err_t *err);
+
 /* ---- Users ----------------------------------------------------------------------------------- */
 
 typedef enum { STORE_SYS_ADMIN = 1, STORE_TENANT_ADMIN = 2, STORE_CUSTOMER_USER = 4 } store_role_t;

@@ -99,9 +99,6 @@ static store_result_t check(store_t *store, const store_credentials_t *credentia
     if (!fresh && (!exists || !store_id_equal(&present->id, &credentials->id))) {
         return STORE_NOT_FOUND;
     }
-    if (!fresh && credentials->version >= 0 && credentials->version != present->version) {
-        return STORE_CONFLICT;
-    }
     sqlite3_stmt *stmt = store_prepare(
         store, "SELECT 1 FROM credentials WHERE credentials_id = ? AND device <> ?", err);
     if (stmt == NULL) {
@@ -111,7 +108,13 @@ static store_result_t check(store_t *store, const store_credentials_t *credentia
     sqlite3_bind_int64(stmt, 2, credentials->device_row);
     int row = store_step(store, stmt, err);
     store_done(stmt);
-    return row < 0 ? STORE_FAILED : row == 1 ? STORE_ID_TAKEN : exists ? STORE_IN_USE : STORE_OK;
+    if (row != 0) {
+        return row < 0 ? STORE_FAILED : STORE_ID_TAKEN; /* said before the version, as recorded */
+    }
+    if (!fresh && credentials->version >= 0 && credentials->version != present->version) {
+        return STORE_CONFLICT;
+    }
+    return exists ? STORE_IN_USE : STORE_OK;
 }
 
 store_result_t store_credentials_save(store_t *store, store_credentials_t *credentials,

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "json/json.h"
+
 #define COLUMNS                                                                                    \
     "SELECT id, customer, created, role, email, first_name, last_name, info, password_hash,"       \
     " enabled, tokens_from, version FROM user "
@@ -71,9 +73,22 @@ store_result_t store_user_count(store_t *store, uint64_t *count, err_t *err)
     return row == 1 ? STORE_OK : STORE_FAILED;
 }
 
+/* What is kept must be readable again: others parse it, and have room for this much. */
+static store_result_t check_info(const char *info, err_t *err)
+{
+    if (info == NULL || (strlen(info) <= STORE_JSON_MAX && json_valid(info, strlen(info)))) {
+        return STORE_OK;
+    }
+    err_set(err, ERR_INPUT, "User additionalInfo is no JSON of at most %d bytes", STORE_JSON_MAX);
+    return STORE_INVALID;
+}
+
 static store_result_t check(store_t *store, const store_user_t *user, err_t *err)
 {
     store_result_t result = store_check_text("User email", user->email, false, err);
+    if (result == STORE_OK) {
+        result = check_info(user->info, err);
+    }
     if (result != STORE_OK) {
         return result;
     }

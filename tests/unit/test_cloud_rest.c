@@ -268,6 +268,97 @@ static void customers_see_their_own_only(void **state)
     assert_int_equal(closed, 0);
 }
 
+/* Makes a customer's user, logs in and leaves the token in `out`. */
+static void log_in_customer(const char *email, const store_id_t *customer, char *out, size_t cap)
+{
+    char hash[AUTH_HASH_SIZE];
+    store_user_t user = {
+        .email = email, .role = STORE_CUSTOMER_USER, .enabled = true, .customer = *customer};
+    assert_true(auth_hash_password(PASSWORD, hash, NULL));
+    user.password_hash = hash;
+    assert_int_equal(store_user_save(store, &user, 1000, NULL), STORE_OK);
+    log_in(email);
+    snprintf(out, cap, "%s", token);
+}
+
+static void give_device(const store_id_t *customer)
+{
+    device.customer = *customer;
+    device.version = -1;
+    assert_int_equal(store_device_save(store, &device, 2000, NULL), STORE_OK);
+}
+
+/* Else a login without a customer would own every device that nobody owns. */
+static void a_user_of_no_customer_owns_nothing(void **state)
+{
+    (void)state;
+    static char nobody[JWT_TOKEN_MAX];
+    char id[STORE_ID_SIZE];
+    char path[128];
+    log_in_customer("nobody@cradle.test", &STORE_ID_NULL, nobody, sizeof nobody);
+    store_id_format(&device.id, id);
+    snprintf(path, sizeof path, "/api/device/%s", id);
+    ask("GET", path, NULL);
+    assert_int_equal(status, 403);
+    ask_data("GET", "keys/timeseries", NULL);
+    assert_int_equal(status, 403);
+    snprintf(path, sizeof path, "{\"id\":{\"id\":\"%s\"},\"name\":\"x\"}", id);
+    ask("POST", "/api/device", path);
+    assert_int_equal(status, 403);
+    ask("GET", "/api/alarms?pageSize=1&page=0", NULL);
+    assert_int_equal(status, 403);
+    ask("GET", "/api/customer/13814000-1dd2-11b2-8080-808080808080/devices?pageSize=1&page=0",
+        NULL);
+    assert_int_equal(status, 403);
+}
+
+/* ThingsBoard's trap: an alarm stays its customer's, whoever has the device now. */
+static void alarms_stay_with_their_customer(void **state)
+{
+    (void)state;
+    static char old[JWT_TOKEN_MAX];
+    static char new[JWT_TOKEN_MAX];
+    store_id_t first;
+    store_id_t second;
+    char id[STORE_ID_SIZE];
+    char body[256];
+    char by_id[128];
+    char of_device[128];
+    store_id_new(&first);
+    store_id_new(&second);
+    log_in_customer("old@cradle.test", &first, old, sizeof old);
+    log_in_customer("new@cradle.test", &second, new, sizeof new);
+    store_id_format(&device.id, id);
+    give_device(&first);
+    snprintf(body, sizeof body,
+             "{\"originator\":{\"entityType\":\"DEVICE\",\"id\":\"%s\"},\"type\":\"t\","
+             "\"severity\":\"MAJOR\"}",
+             id);
+    ask_as(new, "POST", "/api/alarm", body);
+    assert_int_equal(status, 403);
+    ask_as(old, "POST", "/api/alarm", body);
+    assert_int_equal(status, 200);
+    text_of("id.id", id, sizeof id);
+    snprintf(by_id, sizeof by_id, "/api/alarm/%s", id);
+    store_id_format(&device.id, id);
+    snprintf(of_device, sizeof of_device, "/api/alarm/DEVICE/%s?pageSize=10&page=0", id);
+    give_device(&second);
+    ask_as(old, "GET", by_id, NULL);
+    assert_int_equal(status, 200);
+    ask_as(old, "GET", of_device, NULL);
+    assert_int_equal(status, 403);
+    ask_as(old, "GET", "/api/alarms?pageSize=10&page=0", NULL);
+    assert_non_null(strstr(answer, "\"totalElements\":1"));
+    ask_as(new, "GET", by_id, NULL);
+    expect_error(403, "You don't have permission to perform this operation!");
+    ask_as(new, "DELETE", by_id, NULL);
+    assert_int_equal(status, 403);
+    ask_as(new, "GET", of_device, NULL);
+    assert_non_null(strstr(answer, "\"totalElements\":1"));
+    ask_as(new, "GET", "/api/alarms?pageSize=10&page=0", NULL);
+    assert_non_null(strstr(answer, "\"totalElements\":0"));
+}
+
 /* ---- series ---- */
 
 static void add_point(const char *key, int64_t ts, tb_value_t value)
@@ -479,6 +570,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_CLOUD(nothing_without_a_token),
         WITH_CLOUD(customers_see_their_own_only),
+        WITH_CLOUD(a_user_of_no_customer_owns_nothing),
+        WITH_CLOUD(alarms_stay_with_their_customer),
         WITH_CLOUD(ranges_are_inclusive_exclusive_and_ordered),
         WITH_CLOUD(keys_may_be_repeated),
         WITH_CLOUD(absurd_ranges_are_refused),
