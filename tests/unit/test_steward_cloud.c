@@ -305,6 +305,7 @@ static void fill(const unit_t *unit)
     free(cloud_lab_on(&lab, "POST", "/api/plugins/telemetry/DEVICE/%s/timeseries/ANY", unit->id,
                       "[{\"ts\":1700000000000,\"values\":{\"temp\":1,\"a b\":\"x\"}},"
                       "{\"ts\":1700000001000,\"values\":{\"temp\":2}},"
+                      "{\"ts\":-5,\"values\":{\"before 1970\":3}},"
                       "{\"ts\":1,\"values\":{\"\\u00fcber/100%&=?#\":2}}]"));
     free(cloud_lab_on(&lab, "POST", "/api/plugins/telemetry/DEVICE/%s/SHARED_SCOPE", unit->id,
                       "{\"period\":5,\"n\\u00e4me\":\"x\"}"));
