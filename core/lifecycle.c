@@ -310,6 +310,9 @@ static void refused(cradle_device_t *device)
     device->refused = true;
     device->slot_at = 0;
     device->rounds += device->rounds < UINT8_MAX;
+    if (device->rounds == CRADLE_STEWARD_ROUNDS && device->steward.answer == ANSWER_STREAM) {
+        device->steward.due = true; /* not only tomorrow */
+    }
     if (device->rounds >= CRADLE_STEWARD_ROUNDS && device->steward.due &&
         core_steward_there(device)) {
         device->direct = true;

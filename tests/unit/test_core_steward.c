@@ -540,6 +540,23 @@ static void https_after_three_rounds(void **state)
     assert_settled(sim, 100);
 }
 
+/* Streaming for weeks, and then the cloud lets it in no more: not only the daily hello tells. */
+static void https_when_streaming(void **state)
+{
+    sim_t *sim = *state;
+    sim->open = true;
+    sim_provision(sim, NULL);
+    assert_true(sim_until_stream(sim, MINUTE));
+    sim->refuses = true;
+    sim->renew = true;
+    sim_live(sim, 5 * MINUTE);
+    assert_true(sim->posted >= 3); /* hello, renew, commit */
+    assert_int_equal(sim->asked[STATEMENT_RENEW], 1);
+    sim->refuses = false;
+    assert_true(sim_until_stream(sim, HOUR));
+    assert_settled(sim, 100);
+}
+
 /* The steward is away, too. */
 static void nobody_is_there(void **state)
 {
@@ -656,6 +673,7 @@ int main(void)
         TEST(slot_dropped),
         TEST(renewal),
         TEST(https_after_three_rounds),
+        TEST(https_when_streaming),
         TEST(nobody_is_there),
         TEST(reset_forgets_the_claim),
         TEST(ticket_goes_with_bad_credentials),
