@@ -174,7 +174,7 @@ static void fill(cradle_device_t *device, cradle_action_t *action)
         action->u.connect.unix_ms = core_telemetry_now(device);
         break;
     case CRADLE_ACTION_SUBSCRIBE: {
-        size_t skip = core_steward_there(device) ? 0 : 1;
+        size_t skip = device->steward.there ? 0 : 1;
         action->u.subscribe.filters = CORE_FILTERS + skip;
         action->u.subscribe.count = device->state == CRADLE_ASKING ? 1 : CORE_FILTER_COUNT - skip;
         break;

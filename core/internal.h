@@ -50,8 +50,6 @@ void core_lifecycle_indirect(cradle_device_t *device);
 
 /* After core_store_load: which certificates there are. */
 void core_steward_begin(cradle_device_t *device);
-/* There is one to ask. */
-bool core_steward_there(const cradle_device_t *device);
 /* Nothing may be sent or measured before it says so. */
 bool core_steward_holds(const cradle_device_t *device);
 /* Asks, if it is time and there is a way. */

@@ -313,8 +313,7 @@ static void refused(cradle_device_t *device)
     if (device->rounds == CRADLE_STEWARD_ROUNDS && device->steward.answer == ANSWER_STREAM) {
         device->steward.due = true; /* not only tomorrow */
     }
-    if (device->rounds >= CRADLE_STEWARD_ROUNDS && device->steward.due &&
-        core_steward_there(device)) {
+    if (device->rounds >= CRADLE_STEWARD_ROUNDS && device->steward.due && device->steward.there) {
         device->direct = true;
         tell(device, CRADLE_ASKING, "the cloud refuses this device: asking the steward", 0);
         return;

@@ -73,7 +73,7 @@ void core_rpc_request(cradle_device_t *device, uint32_t id, const char *json, si
     json_find(json, len, "params", &params);
     bool reboot = json_equals(&method, "reboot");
     bool reset = json_equals(&method, "factoryReset");
-    bool bell = core_steward_there(device) && json_equals(&method, "cradle.call");
+    bool bell = device->steward.there && json_equals(&method, "cradle.call");
     begin(device, &writer);
     if (reboot || reset) {
         put_done(&writer);

@@ -53,6 +53,7 @@ typedef struct {
 
 /* What is between the device and its steward. */
 typedef struct {
+    bool there; /* there is one to ask */
     /* kept in the settings, for this epoch */
     bool streaming;
     uint8_t granted; /* slot that waits for its commit; 0: none         */

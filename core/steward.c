@@ -94,16 +94,9 @@ static uint8_t spare(const cradle_device_t *device)
 
 /* -- when to ask, and what -------------------------------------------------------------------- */
 
-bool core_steward_there(const cradle_device_t *device)
-{
-    const cradle_facts_t *facts = &device->facts;
-    return device->steward.has[0] && facts->steward != NULL && facts->steward[0] != '\0' &&
-           facts->site != NULL && facts->anchor_len > 0;
-}
-
 bool core_steward_holds(const cradle_device_t *device)
 {
-    return device->facts.ask && core_steward_there(device) && !device->steward.streaming;
+    return device->facts.ask && device->steward.there && !device->steward.streaming;
 }
 
 static statement_method_t choose(const cradle_device_t *device, uint8_t *signer)
@@ -132,7 +125,7 @@ void core_steward_go(cradle_device_t *device)
 {
     cradle_steward_t *s = &device->steward;
     uint8_t signer;
-    if (!core_steward_there(device) || s->step != CORE_TALK_IDLE || !s->due || !carrier(device) ||
+    if (!s->there || s->step != CORE_TALK_IDLE || !s->due || !carrier(device) ||
         device->reply_due) {
         return;
     }
@@ -166,11 +159,9 @@ void core_steward_down(cradle_device_t *device)
 }
 
 /* Nothing more for now: `after` milliseconds and some. */
-static void rest(cradle_device_t *device, uint64_t after, const char *why)
+static void rest(cradle_device_t *device, uint32_t after, const char *why)
 {
     cradle_steward_t *s = &device->steward;
-    uint32_t some =
-        after / 16 < CRADLE_STEWARD_CAP_MS ? (uint32_t)after / 16 : CRADLE_STEWARD_CAP_MS;
     s->hurry = 0;
     s->due = false;
     if (s->called) {
@@ -178,9 +169,9 @@ static void rest(cradle_device_t *device, uint64_t after, const char *why)
         s->hello = true;
         after = after < CALLED_MS ? after : CALLED_MS;
     }
-    after += core_backoff(device, some, some, 0);
+    after += core_backoff(device, after / 16, CRADLE_STEWARD_CAP_MS, 0);
     core_arm(device, CRADLE_TIMER_STEWARD, after);
-    core_lifecycle_waits(device, why, after < UINT32_MAX ? (uint32_t)after : UINT32_MAX);
+    core_lifecycle_waits(device, why, after);
     if (device->direct) {
         core_lifecycle_indirect(device);
     }
@@ -196,7 +187,7 @@ static void wait_as_told(cradle_device_t *device)
     };
     const char *why = says[device->steward.answer];
     device->steward.attempt = 0;
-    rest(device, (uint64_t)device->steward.after * 1000, why != NULL ? why : "");
+    rest(device, device->steward.after * 1000, why != NULL ? why : "");
 }
 
 /* The next question at once, unless that has been so too often. */
@@ -205,7 +196,7 @@ static void hurry(cradle_device_t *device)
     cradle_steward_t *s = &device->steward;
     s->attempt = 0;
     if (s->hurry >= CRADLE_STEWARD_HURRY) {
-        uint64_t after = (uint64_t)s->after * 1000;
+        uint32_t after = s->after * 1000;
         rest(device, after > CRADLE_STEWARD_CALM_MS ? after : CRADLE_STEWARD_CALM_MS, "");
         return;
     }
@@ -513,6 +504,8 @@ void core_steward_begin(cradle_device_t *device)
     s->hello = false;
     s->due = true;
     load_leaves(device);
+    s->there = s->has[0] && device->facts.steward != NULL && device->facts.steward[0] != '\0' &&
+               device->facts.site != NULL && device->facts.anchor_len > 0;
     if (s->granted != 0 && !s->has[s->granted]) {
         s->granted = 0;
     }

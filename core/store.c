@@ -34,7 +34,15 @@ const char CORE_PENDING[] = "pending";
 #define WIFI_VERSION 1
 #define WIFI_MAX     (3 + CRADLE_EPOCH_SIZE + CRADLE_SSID_MAX + CRADLE_PASSPHRASE_MAX)
 #define LOST_SIZE    16
-#define STEWARD_SIZE (7 + CRADLE_EPOCH_SIZE)
+
+/* The setting `steward`, byte for byte. */
+typedef struct {
+    uint8_t version;
+    uint8_t epoch[CRADLE_EPOCH_SIZE];
+    uint8_t streaming;
+    uint8_t granted;
+    uint8_t floor[4];
+} kept_t;
 
 static void put_le64(uint8_t *to, uint64_t value)
 {
@@ -79,28 +87,25 @@ static bool keep_ticket(cradle_device_t *device)
 bool core_store_keep_steward(cradle_device_t *device)
 {
     const cradle_steward_t *s = &device->steward;
-    uint8_t blob[STEWARD_SIZE] = {1};
-    memcpy(blob + 1, device->epoch, CRADLE_EPOCH_SIZE);
-    blob[CRADLE_EPOCH_SIZE + 1] = s->streaming;
-    blob[CRADLE_EPOCH_SIZE + 2] = s->granted;
-    bytes_put_le32(blob + CRADLE_EPOCH_SIZE + 3, s->floor);
-    return set(device, STEWARD, blob, sizeof blob);
+    kept_t kept = {.version = 1, .streaming = s->streaming, .granted = s->granted};
+    bytes_put_le32(kept.floor, s->floor);
+    memcpy(kept.epoch, device->epoch, sizeof kept.epoch);
+    return set(device, STEWARD, &kept, sizeof kept);
 }
 
 static void load_steward(cradle_device_t *device)
 {
     cradle_steward_t *s = &device->steward;
-    uint8_t blob[STEWARD_SIZE];
+    kept_t kept;
     size_t len = 0;
-    if (!device->port->get(device->port->ctx, STEWARD, blob, sizeof blob, &len) ||
-        len != sizeof blob || blob[0] != 1) {
+    if (!device->port->get(device->port->ctx, STEWARD, &kept, sizeof kept, &len) ||
+        len != sizeof kept || kept.version != 1) {
         return;
     }
-    s->floor = bytes_get_le32(blob + CRADLE_EPOCH_SIZE + 3);
-    if (memcmp(blob + 1, device->epoch, CRADLE_EPOCH_SIZE) == 0) {
-        s->streaming = blob[CRADLE_EPOCH_SIZE + 1] == 1;
-        s->granted = blob[CRADLE_EPOCH_SIZE + 2];
-        s->granted = s->granted < CRADLE_SLOTS ? s->granted : 0;
+    s->floor = bytes_get_le32(kept.floor);
+    if (memcmp(kept.epoch, device->epoch, sizeof kept.epoch) == 0) {
+        s->streaming = kept.streaming == 1;
+        s->granted = kept.granted < CRADLE_SLOTS ? kept.granted : 0;
     }
 }
 

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Code, static RAM and worst stack of the device's brain, compiled for an ESP32-C3 (-Os, rv32imc,
-# -msave-restore, which is ESP-IDF's CONFIG_COMPILER_SAVE_RESTORE_LIBCALLS, and -flto): core/,
-# lib/statement, lib/json and what they use of lib/base. Exit 1 when over the budget of the design.
+# -mtune=size, -msave-restore, which is ESP-IDF's CONFIG_COMPILER_SAVE_RESTORE_LIBCALLS, and -flto;
+# without -fipa-icf, which would hide what is whose): core/, lib/statement, lib/json and what they
+# use of lib/base. Exit 1 when over the budget of the design.
 set -eu
 cd "$(dirname "$0")/.."
 CODE_MAX=$((24 * 1024))
@@ -37,7 +38,7 @@ void firmware(const cradle_port_t *port, const cradle_product_t *product,
 }
 END
 sources="$out/firmware.c core/*.c lib/statement/[!r]*.c lib/json/json_reader.c lib/json/json_value.c
-    lib/json/json_writer.c lib/base/bytes.c"
+    lib/json/json_writer.c lib/json/utf8.c lib/base/bytes.c"
 # Once without -flto, for the stack and for the names.
 objects=""
 for source in $sources; do
@@ -46,7 +47,7 @@ for source in $sources; do
     objects="$objects $object"
 done
 # shellcheck disable=SC2086
-$CC $FLAGS -flto -nostartfiles -Wl,--gc-sections -Wl,-e,firmware $out/firmware.o \
+$CC $FLAGS -flto -fno-ipa-icf -nostartfiles -Wl,--gc-sections -Wl,-e,firmware $out/firmware.o \
     ${sources#* } -o $out/brain.elf
 
 # What is not in our objects is the C library's (memcpy, strlen, 64-bit division): counted apart,
