@@ -64,6 +64,7 @@ typedef struct {
     bool claim;  /* answered *claim*                        */
     bool ticket; /* there is one in the settings            */
     bool renew;
+    bool fresh;  /* the certificate is new: no renewal of it at its first hello */
     bool commit; /* answered *commit first*                 */
     bool fetch;  /* a newer bundle                          */
     bool press;

@@ -312,13 +312,15 @@ static void stream(cradle_device_t *device, const answer_t *answer)
         return;
     }
     s->press = false;
-    s->renew = answer->result == ANSWER_RENEW ||
-               (device->clock_set && core_talk_days(device, used) <= CRADLE_RENEW_DAYS);
+    bool fresh = s->fresh; /* one that is short-lived, or a clock gone wrong: once a hello */
+    s->fresh = false;
+    s->renew = !fresh && (answer->result == ANSWER_RENEW ||
+                          (device->clock_set && core_talk_days(device, used) <= CRADLE_RENEW_DAYS));
     if (s->ticket) {
         hurry(device); /* who owns it is not settled yet */
         return;
     }
-    if (!s->streaming && answer->result == ANSWER_STREAM) {
+    if (!s->streaming && !s->renew) {
         s->streaming = true;
         core_store_keep_steward(device);
         core_lifecycle_stream(device);
@@ -394,6 +396,7 @@ static void done(cradle_device_t *device)
     core_store_keep_steward(device);
     load_leaves(device);
     s->hello = true;
+    s->fresh = true;
     s->due = true;
     s->hurry = 0;
     core_disarm(device, CRADLE_TIMER_STEWARD);

@@ -50,6 +50,7 @@ typedef enum {
 typedef struct {
     world_t world;
     uint32_t next_key;
+    int days; /* of each certificate */
     /* the steward's record */
     sim_cert_t certs[SIM_CERTS];
     uint32_t serials;

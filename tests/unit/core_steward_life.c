@@ -37,7 +37,7 @@ static bool port_leaf(void *ctx, uint8_t slot, cradle_leaf_t *leaf)
         return false;
     }
     leaf->counter = bytes_get_le32(blob);
-    leaf->not_after = UNIX_MS / 1000 + 1000 * 86400;
+    leaf->not_after = UNIX_MS / 1000 + ((sim_t *)ctx)->days * INT64_C(86400);
     sim_hash_leaf(bytes_get_le32(blob + 4), bytes_get_le32(blob + 8), leaf->hash);
     return true;
 }
@@ -122,6 +122,7 @@ void sim_init(sim_t *sim, uint64_t seed)
     sim->world.facts.bundle_len = strlen(bundle);
     sim->world.facts.ask = true;
     sim->next_key = 100;
+    sim->days = 1000;
     sim->certs[0] = (sim_cert_t){1, 0, CERT_CURRENT};
     sim->unowned = ANSWER_HOLD;
     sim->claimed = ANSWER_MINE;

@@ -520,6 +520,21 @@ static void renewal(void **state)
     assert_true(sim_until_stream(sim, MINUTE));
 }
 
+/* Certificates that are always in their last month: one renewal for each hello, no more. */
+static void short_lived(void **state)
+{
+    sim_t *sim = *state;
+    sim->open = true;
+    sim->days = 20;
+    sim_provision(sim, NULL);
+    assert_true(sim_until_stream(sim, MINUTE));
+    sim_live(sim, 10 * MINUTE);
+    assert_int_equal(sim->asked[STATEMENT_RENEW], 1);
+    sim_live(sim, 50 * (uint64_t)HOUR);
+    assert_in_range(sim->asked[STATEMENT_RENEW], 2, 3);
+    assert_true(sim_until_stream(sim, MINUTE));
+}
+
 /* The cloud lets none of the certificates in: after three rounds the steward itself is asked. */
 static void https_after_three_rounds(void **state)
 {
@@ -672,6 +687,7 @@ int main(void)
         TEST(voided_grant),
         TEST(slot_dropped),
         TEST(renewal),
+        TEST(short_lived),
         TEST(https_after_three_rounds),
         TEST(https_when_streaming),
         TEST(nobody_is_there),
