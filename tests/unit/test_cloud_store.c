@@ -313,7 +313,8 @@ static void what_was_committed_survives_sigkill(void **state)
             write_until_killed(path, fds[1]);
         }
         close(fds[1]);
-        usleep(20000 + 7000 * (unsigned)round);
+        assert_int_equal(read(fds[0], &last, sizeof last), sizeof last); /* it has begun */
+        usleep(7000 * (unsigned)round);
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
         while (read(fds[0], &n, sizeof n) == sizeof n) {
