@@ -4,9 +4,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/bytes.h"
+#include "cli/factory_verbs.h"
 #include "factory/factory.h"
 #include "json/json.h"
 #include "term/options.h"
@@ -304,7 +306,7 @@ static int adopt(const cli_t *cli, int argc, char **argv)
     return CLI_DONE;
 }
 
-static const cli_verb_t VERBS[] = {
+static const cli_verb_t OWN[] = {
     {.name = "run",
      .summary = "make units",
      .usage = "cradle factory run [--count N]",
@@ -356,7 +358,14 @@ static const cli_verb_t VERBS[] = {
 
 static int factory(const cli_t *cli, int argc, char **argv)
 {
-    return cli_dispatch(cli, "cradle factory", VERBS, argc, argv);
+    static const cli_verb_t *const STATIONS[] = {&factory_verb_assemble};
+    cli_verb_t verbs[sizeof STATIONS / sizeof *STATIONS + sizeof OWN / sizeof *OWN];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof STATIONS / sizeof *STATIONS; i++) {
+        verbs[count++] = *STATIONS[i];
+    }
+    memcpy(&verbs[count], OWN, sizeof OWN); /* its last one ends the table */
+    return cli_dispatch(cli, "cradle factory", verbs, argc, argv);
 }
 
 const cli_verb_t cli_verb_factory = {

@@ -106,6 +106,19 @@ typedef bool (*custody_each_t)(void *context, const custody_entry_t *entry);
 bool custody_each_of_sn(custody_t *custody, const char *sn, custody_each_t each, void *context,
                         err_t *err);
 
+/* How far a reader has come, a chain at a time; all zeros at the beginning. */
+#define CUSTODY_WRITERS_MAX 64
+typedef struct {
+    char writer[CUSTODY_WRITERS_MAX][CUSTODY_WRITER_SIZE];
+    uint64_t seq[CUSTODY_WRITERS_MAX];
+    size_t count;
+} custody_place_t;
+
+/* Entries that came after `place`, by writer and seq, and moves it on; what the callback was given
+   counts as read, also when it returned false to stop. Costs what is new, not what is there. */
+bool custody_follow(custody_t *custody, custody_place_t *place, custody_each_t each, void *context,
+                    err_t *err);
+
 /* All entries of one kind, by writer and seq; kind NULL means all. */
 bool custody_each_of_kind(custody_t *custody, const char *kind, custody_each_t each, void *context,
                           err_t *err);

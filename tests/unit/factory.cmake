@@ -4,3 +4,4 @@ cradle_test(factory_adopt
     SOURCES unit/test_factory_adopt.c unit/factory_fixture.c unit/pki_fixture.c LIBS cradle_factory)
 cradle_test(factory_steward
     SOURCES unit/test_factory_steward.c unit/factory_fixture.c LIBS cradle_factory)
+cradle_test(factory_board SOURCES unit/test_factory_board.c unit/factory_fixture.c LIBS cradle_factory)

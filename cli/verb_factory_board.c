@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stations 1 and 2: what happens to a board before it has a serial number. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/factory_verbs.h"
+#include "factory/limits.h"
+#include "term/options.h"
+
+typedef struct {
+    factory_station_t *station;
+    factory_board_t board; /* what the options say */
+    factory_limits_t limits;
+    bool limited;
+    bool again;
+} assemble_t;
+
+static bool assemble_line(const assemble_t *a, scan_line_t *line)
+{
+    factory_board_t board = a->board;
+    bool already;
+    if (!factory_mac_parse(line->word, board.mac, &line->err)) {
+        return false;
+    }
+    snprintf(line->key, sizeof line->key, "%s", board.mac);
+    if ((line->rest[0] != '\0' && !factory_checks_parse(line->rest, &board, &line->err)) ||
+        !factory_assemble(a->station, &board, a->limited ? &a->limits : NULL, a->again, &already,
+                          &line->err)) {
+        return false;
+    }
+    snprintf(line->state, sizeof line->state, "assembled%s", already ? " (was already)" : "");
+    return true;
+}
+
+static void assemble_lines(void *context, scan_line_t *lines, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        lines[i].ok = assemble_line(context, &lines[i]);
+    }
+}
+
+static bool take_options(assemble_t *a, const char *hw, const char *lot,
+                         const option_list_t *checks, const char *limits, err_t *err)
+{
+    if ((hw != NULL && strlen(hw) >= sizeof a->board.hw) ||
+        (lot != NULL && strlen(lot) >= sizeof a->board.lot)) {
+        return err_set(err, ERR_USAGE, "the hardware revision or the lot is too long");
+    }
+    snprintf(a->board.hw, sizeof a->board.hw, "%s", hw == NULL ? "" : hw);
+    snprintf(a->board.lot, sizeof a->board.lot, "%s", lot == NULL ? "" : lot);
+    for (int i = 0; i < checks->count; i++) {
+        if (!factory_checks_parse(checks->items[i], &a->board, err)) {
+            return false;
+        }
+    }
+    a->limited = limits != NULL;
+    return limits == NULL || factory_limits_load(limits, &a->limits, err);
+}
+
+static int assemble(const cli_t *cli, int argc, char **argv)
+{
+    site_t site;
+    assemble_t a = {0};
+    const char *hw = NULL, *lot = NULL, *limits = NULL, *writer = NULL;
+    option_list_t checks = {0};
+    err_t err = ERR_INIT;
+    const option_t options[] = {
+        {"hw", 0, OPTION_TEXT, &hw, "REVISION", "of the board (default: the site's)"},
+        {"lot", 0, OPTION_TEXT, &lot, "LOT", "which lot it comes from"},
+        {"check", 'c', OPTION_LIST, &checks, "NAME=VALUE,..", "what was checked"},
+        {"limits", 0, OPTION_TEXT, &limits, "FILE", "what numbers must keep"},
+        {"again", 0, OPTION_FLAG, &a.again, NULL, "known boards were checked anew"},
+        {"writer", 0, OPTION_TEXT, &writer, "NAME", "who writes in custody"},
+        {0},
+    };
+    if (!options_parse(options, &argc, argv, 0, -1, &err) ||
+        !take_options(&a, hw, lot, &checks, limits, &err) || !site_open(&site, cli->site, &err) ||
+        !factory_station_open(&site, writer, &a.station, &err)) {
+        return cli_fail(&err);
+    }
+    int code = factory_scan(cli, "mac", argc, argv, assemble_lines, &a);
+    factory_station_close(a.station);
+    return code;
+}
+
+const cli_verb_t factory_verb_assemble = {
+    .name = "assemble",
+    .summary = "station 1: register boards by their MAC, with what was checked",
+    .usage = "cradle factory assemble [MAC ...] [options]",
+    .run = assemble,
+    .help =
+        "Without a MAC, lines are read from standard input: a MAC as the scanner gives it, and\n"
+        "if need be checks of this one board (A0B1C2D3E4F5 power=3.31). Each gets one line:\n"
+        "OK MAC assembled, or FAIL MAC and why.\n\n"
+        "  --hw REVISION      of the board (default: the site's)\n"
+        "  --lot LOT          which lot it comes from\n"
+        "  -c, --check LIST   NAME=VALUE,...: ok, fail, a number or a word; may be repeated\n"
+        "  --limits FILE      what numbers must keep: {\"power\":{\"min\":3.2,\"max\":3.4}}\n"
+        "  --again            a known board with other facts was checked anew\n"
+        "  --writer NAME      who writes in custody (default line); one name a line\n\n"
+        "A check that failed is recorded, and the board does not move on. The same board with\n"
+        "the same facts is fine and recorded once.\n\n"
+        "examples:\n"
+        "  cradle factory assemble A0:B1:C2:D3:E4:F5 --lot L7 --check sensors=ok,antenna=ok\n"
+        "  cradle factory assemble --lot L7 --check sensors=ok,antenna=ok < scanner\n"};
