@@ -23,7 +23,7 @@ asks() { grep -q 'hello: hold' steward.log; }
 
 "$BIN/cradle" -C "$site" device run SN-000001 >>device.log 2>&1 &
 device_pid=$!
-until_true 10 waits || bad "the device waits for a phone"
+until_true 10 waits 1 || bad "the device waits for a phone"
 refuses "a wrong code" 1 'do not belong together' enter alice K7WQ2M9Y
 join && ok "it joins" || bad "it joins"
 until_true 10 asks && ok "it is told to hold" || bad "it is told to hold"
@@ -36,7 +36,7 @@ until_true 30 hers && ok "code and press: hers" || bad "code and press: $(unit o
 
 # -- after a reset two people enter it --
 $cradle device reset SN-000001 >/dev/null
-until_true 10 waits || bad "after a reset it waits again"
+until_true 10 waits 2 || bad "after a reset it waits again"
 join && ok "it joins again" || bad "it joins again"
 until_true 10 held && ok "held again" || bad "held again: $(unit state)"
 enter bob $code >/dev/null && enter alice $code >/dev/null && ok "two codes" || bad "two codes"

@@ -101,7 +101,10 @@ provision() {
         --account "$1" --json 2>>phone.log || true
 }
 
-waits() { ls "$site"/air/ESP-PROV-*.json; }
+# waits N: the device waits for a phone for the Nth time.
+waits() {
+    [ "$(grep -c 'waiting for a phone' device.log)" -ge "$1" ] && ls "$site"/air/ESP-PROV-*.json
+}
 
 telemetry() { rest GET "/api/plugins/telemetry/DEVICE/$1/keys/timeseries"; }
 has_telemetry() { telemetry "$1" | grep -q uptime; }

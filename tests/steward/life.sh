@@ -11,7 +11,7 @@ start_life 1
 # -- Alice's --
 "$BIN/cradle" -C "$site" device run SN-000001 >>device.log 2>&1 &
 device_pid=$!
-until_true 10 waits || bad "the device waits for a phone"
+until_true 10 waits 1 || bad "the device waits for a phone"
 provision alice >said
 is "Alice claims it" yours "$(member claim <said)"
 is "it is hers" alice "$(unit owner)"
@@ -22,7 +22,7 @@ until_true 10 has_telemetry "$first" && ok "it streams" || bad "it streams: $(te
 
 # -- Bob's, with a steward that dies where it hurts --
 $cradle device reset SN-000001 >/dev/null
-until_true 10 waits || bad "after a reset it waits again"
+until_true 10 waits 2 || bad "after a reset it waits again"
 provision bob >said &
 phone_pid=$!
 committed() { grep -q 'commit: done' steward.log; }
@@ -71,7 +71,7 @@ is "revoked" 404 "$(code "$link")"
 # -- the theft lock --
 sqlite3 "$site/steward/steward.db" "UPDATE unit SET lock = 1"
 $cradle device reset SN-000001 >/dev/null
-until_true 10 waits || bad "after a second reset it waits again"
+until_true 10 waits 3 || bad "after a second reset it waits again"
 provision alice >said &
 phone_pid=$!
 held() { grep -q 'claim: held' steward.log; }
