@@ -287,19 +287,6 @@ static void secured_from_the_lobby(void **state)
     assert_ok(cloud_unassign(cloud, unit.id, &err), &err);
 }
 
-/* Alarms and commands: a cloud that has none of them cannot be tried. */
-static void need_alarms(void)
-{
-    tbrest_answer_t answer;
-    assert_true(tbrest_call(lab.rest, "GET", "/api/alarm/DEVICE/" NOWHERE "?pageSize=1&page=0",
-                            NULL, &answer, NULL));
-    bool none = strstr(answer.body, "No static resource") != NULL;
-    tbrest_answer_free(&answer);
-    if (none) {
-        skip();
-    }
-}
-
 static void fill(const unit_t *unit)
 {
     free(cloud_lab_on(&lab, "POST", "/api/plugins/telemetry/DEVICE/%s/timeseries/ANY", unit->id,
@@ -327,7 +314,6 @@ static void fill(const unit_t *unit)
 static void counted_and_erased(void **state)
 {
     (void)state;
-    need_alarms();
     static const int64_t expected[CLOUD_ITEMS] = {4, 0, 2, 2, 2, 1};
     err_t err = ERR_INIT;
     unit_t unit;
@@ -357,7 +343,6 @@ static void counted_and_erased(void **state)
 static void pages_of_alarms_and_many_keys(void **state)
 {
     (void)state;
-    need_alarms();
     enum { ALARMS = 130, KEYS = 400 };
     err_t err = ERR_INIT;
     unit_t unit;
@@ -394,7 +379,6 @@ static void pages_of_alarms_and_many_keys(void **state)
 static void a_key_with_a_comma_is_never_called_erased(void **state)
 {
     (void)state;
-    need_alarms();
     err_t err = ERR_INIT;
     unit_t unit;
     int64_t count[CLOUD_ITEMS];
@@ -416,7 +400,6 @@ static void a_key_with_a_comma_is_never_called_erased(void **state)
 static void a_device_that_is_away_does_not_answer_the_bell(void **state)
 {
     (void)state;
-    need_alarms();
     err_t err = ERR_INIT;
     unit_t unit;
     make_unit(&unit, "away", "");

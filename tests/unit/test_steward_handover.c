@@ -258,21 +258,9 @@ static void check_end(const play_t *p)
     }
 }
 
-static void need_alarms(void)
-{
-    tbrest_answer_t answer;
-    assert_true(tbrest_call(lab.rest, "GET", "/api/alarms?pageSize=1&page=0", NULL, &answer, NULL));
-    bool none = strstr(answer.body, "No static resource") != NULL;
-    tbrest_answer_free(&answer);
-    if (none) {
-        skip();
-    }
-}
-
 static void every_cut(transfer_way_t way)
 {
     play_t p;
-    need_alarms();
     begin(&p, way);
     int actions = play(&p, -1);
     check_end(&p);
@@ -308,7 +296,6 @@ static void a_handshake_in_between(void **state)
 {
     (void)state;
     play_t p;
-    need_alarms();
     for (int dressed = 0; dressed < 2; dressed++) {
         begin(&p, TRANSFER_CREATE);
         p.intruder = true;
