@@ -180,6 +180,7 @@ static void rest(cradle_device_t *device, uint32_t after, const char *why)
 static void wait_as_told(cradle_device_t *device)
 {
     static const char *const says[ANSWER_RESULTS] = {
+        [ANSWER_STREAM] = "the steward says stream",
         [ANSWER_HOLD] = "held back until somebody claims it",
         [ANSWER_PENDING] = "handing over",
         [ANSWER_HELD] = "the claim is held",
