@@ -340,7 +340,7 @@ static void test_killed(void **state)
         int status;
         waitpid(child, &status, 0);
         assert_true(WIFSIGNALED(status));
-        if (file_exists(factory_path("factory/custody.db"))) {
+        if (before > 0) { /* the first may have died while the file was born */
             factory_check_books(false);
             assert_true(units.count >= before);
         }
