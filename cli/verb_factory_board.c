@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "cli/factory_verbs.h"
+#include "factory/flash.h"
 #include "factory/limits.h"
 #include "term/options.h"
+#include "term/term.h"
 
 typedef struct {
     factory_station_t *station;
@@ -103,3 +105,118 @@ const cli_verb_t factory_verb_assemble = {
         "examples:\n"
         "  cradle factory assemble A0:B1:C2:D3:E4:F5 --lot L7 --check sensors=ok,antenna=ok\n"
         "  cradle factory assemble --lot L7 --check sensors=ok,antenna=ok < scanner\n"};
+
+/* ---- station 2 ---- */
+
+#define ATTACHED "attached" /* instead of a MAC: the one on the port */
+
+typedef struct {
+    factory_station_t *station;
+    factory_flasher_t *flasher;
+    bool port;
+    term_progress_t bar;
+    const char *doing;
+} flash_t;
+
+static void show_progress(void *context, const char *what, unsigned percent)
+{
+    flash_t *f = context;
+    if (f->doing != what) {
+        if (f->doing != NULL) {
+            term_progress_end(&f->bar);
+        }
+        f->doing = what;
+        term_progress_begin(&f->bar, what, 100);
+    }
+    term_progress_update(&f->bar, percent);
+}
+
+static bool flash_line(flash_t *f, scan_line_t *line)
+{
+    char mac[FACTORY_MAC_SIZE] = "";
+    bool already;
+    if (!(f->port && strcmp(line->word, ATTACHED) == 0) &&
+        !factory_mac_parse(line->word, mac, &line->err)) {
+        return false;
+    }
+    bool ok = factory_flash(f->station, f->flasher, mac, &already, &line->err);
+    if (f->doing != NULL) {
+        term_progress_end(&f->bar);
+        f->doing = NULL;
+    }
+    snprintf(line->key, sizeof line->key, "%s", mac);
+    snprintf(line->state, sizeof line->state, "flashed%s", already ? " (was already)" : "");
+    return ok;
+}
+
+static void flash_lines(void *context, scan_line_t *lines, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        lines[i].ok = flash_line(context, &lines[i]);
+    }
+}
+
+static int flash(const cli_t *cli, int argc, char **argv)
+{
+    static char attached[] = ATTACHED;
+    char *only[] = {attached};
+    site_t site;
+    flash_t f = {0};
+    factory_flash_t s = {.progress = show_progress, .context = &f};
+    const char *writer = NULL;
+    err_t err = ERR_INIT;
+    const option_t options[] = {
+        {"port", 'p', OPTION_TEXT, &s.port, "PORT", "the serial port of the chip"},
+        {"bootloader", 0, OPTION_TEXT, &s.bootloader, "FILE", "of the firmware's build"},
+        {"app", 0, OPTION_TEXT, &s.app, "FILE", "the base firmware"},
+        {"table", 0, OPTION_TEXT, &s.table, "FILE", "partition table (default: Cradle's)"},
+        {"sdkconfig", 0, OPTION_TEXT, &s.sdkconfig, "FILE", "of the bootloader's build"},
+        {"rollback-confirmed", 0, OPTION_FLAG, &s.rollback_confirmed, NULL, "without sdkconfig"},
+        {"esptool", 0, OPTION_TEXT, &s.esptool, "PROGRAM", "esptool, version 4 or 5"},
+        {"baud", 'b', OPTION_UINT, &s.baud, "N", "baud rate (default 460800)"},
+        {"writer", 0, OPTION_TEXT, &writer, "NAME", "who writes in custody"},
+        {0},
+    };
+    if (!options_parse(options, &argc, argv, 0, -1, &err) || !site_open(&site, cli->site, &err) ||
+        !factory_station_open(&site, writer, &f.station, &err)) {
+        return cli_fail(&err);
+    }
+    int code;
+    f.port = s.port != NULL;
+    if (!factory_flasher_open(&site, &s, &f.flasher, &err)) {
+        code = cli_fail(&err);
+    } else if (f.port && argc == 0) {
+        code = factory_scan(cli, "mac", 1, only, flash_lines, &f);
+    } else {
+        bool lines = argc == 1 && strcmp(argv[0], "-") == 0;
+        code = factory_scan(cli, "mac", lines ? 0 : argc, argv, flash_lines, &f);
+    }
+    factory_flasher_close(f.flasher);
+    factory_station_close(f.station);
+    return code;
+}
+
+const cli_verb_t factory_verb_flash = {
+    .name = "flash",
+    .summary = "station 2: bootloader, partition table and base firmware, read back",
+    .usage = "cradle factory flash [MAC ... | -] [--port PORT --bootloader FILE --app FILE ...]",
+    .run = flash,
+    .help =
+        "Without a port to flash bytes: the base image that all units of this site share. With "
+        "one\n"
+        "through esptool (4 or 5) onto a chip, MAC or no MAC: without, it is the attached one.\n"
+        "\"-\" reads MACs from standard input; so does no MAC without a port.\n\n"
+        "  -p, --port PORT        such as /dev/ttyUSB0\n"
+        "  --bootloader FILE      bootloader.bin of the firmware's build\n"
+        "  --app FILE             the base firmware, for the same chip\n"
+        "  --table FILE           partition table, binary (default: Cradle's for 4 MB)\n"
+        "  --sdkconfig FILE       of the bootloader's build: it must say that it can roll back\n"
+        "  --rollback-confirmed   there is no sdkconfig, but you know that it can\n"
+        "  --esptool PROGRAM      default: esptool, else esptool.py, from PATH\n"
+        "  -b, --baud N           default 460800\n"
+        "  --writer NAME          who writes in custody (default line)\n\n"
+        "examples:\n"
+        "  cradle factory flash A0:B1:C2:D3:E4:F5\n"
+        "  cradle factory flash --port /dev/ttyUSB0 --bootloader build/bootloader/bootloader.bin "
+        "\\\n"
+        "      --app build/app.bin --sdkconfig build/sdkconfig\n"};

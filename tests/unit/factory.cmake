@@ -5,3 +5,4 @@ cradle_test(factory_adopt
 cradle_test(factory_steward
     SOURCES unit/test_factory_steward.c unit/factory_fixture.c LIBS cradle_factory)
 cradle_test(factory_board SOURCES unit/test_factory_board.c unit/factory_fixture.c LIBS cradle_factory)
+cradle_test(factory_flash SOURCES unit/test_factory_flash.c unit/factory_fixture.c LIBS cradle_factory)
