@@ -127,7 +127,7 @@ static void begin(const esptool_t *tool, args_t *args)
     add(args, tool->baud);
 }
 
-/* The last line of its output that says something; `text` is cut there. */
+/* The last line of its output that speaks of an error, else the last that says something. */
 static const char *last_words(char *text)
 {
     size_t len = strlen(text);
@@ -136,6 +136,13 @@ static const char *last_words(char *text)
     }
     for (char *p = text; *p != '\0'; p++) {
         *p = (unsigned char)*p < ' ' && *p != '\n' ? '\n' : *p;
+    }
+    char *error = NULL;
+    for (char *at = text; (at = strstr(at, "rror")) != NULL; at++) {
+        error = at;
+    }
+    if (error != NULL) {
+        error[strcspn(error, "\n")] = '\0';
     }
     char *line = strrchr(text, '\n');
     return line == NULL ? text : line + 1;
