@@ -40,6 +40,10 @@ int cli_dispatch(const cli_t *cli, const char *path, const cli_verb_t *verbs, in
 /* Prints the error and gives the exit code: 2 for ERR_USAGE, else 1. */
 int cli_fail(const err_t *err);
 
+/* Becomes the program of that name beside this one, for the same site: it parses its own options.
+   Returns only when it cannot be started: the exit code. */
+int cli_become(const cli_t *cli, const char *name, int argc, char **argv);
+
 /* The verbs, one file each: verb_<name>.c */
 extern const cli_verb_t cli_verb_init;
 extern const cli_verb_t cli_verb_ca;

@@ -4,12 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/file.h"
-#include "proc/proc.h"
-
-#define ARGUMENTS_MAX 32
 
 bool steward_record_open(const cli_t *cli, site_t *site, record_t **record, err_t *err)
 {
@@ -34,33 +30,6 @@ void steward_time(int64_t seconds, char out[32])
     if (gmtime_r(&when, &utc) != NULL) {
         strftime(out, 32, "%Y-%m-%d %H:%M:%SZ", &utc);
     }
-}
-
-/* Becomes cradle-steward: it parses its own options. */
-static int start(const cli_t *cli, int argc, char **argv)
-{
-    char program[FILE_PATH_MAX];
-    char name[] = "cradle-steward";
-    char flag[] = "-C";
-    char site[FILE_PATH_MAX];
-    char *arguments[ARGUMENTS_MAX + 4] = {name, flag, site};
-    err_t err = ERR_INIT;
-    int count = 3;
-    if (argc > ARGUMENTS_MAX || strlen(cli->site) >= sizeof site) {
-        err_set(&err, ERR_USAGE, "too many or too long arguments; `cradle-steward --help`");
-        return cli_fail(&err);
-    }
-    snprintf(site, sizeof site, "%s", cli->site);
-    for (int i = 0; i < argc; i++) {
-        arguments[count++] = argv[i];
-    }
-    arguments[count] = NULL;
-    if (!proc_beside(name, program, sizeof program, &err)) {
-        return cli_fail(&err);
-    }
-    execv(program, arguments);
-    err_errno(&err, "cannot start %s", program);
-    return cli_fail(&err);
 }
 
 static const cli_verb_t VERBS[] = {
@@ -148,7 +117,7 @@ static int run(const cli_t *cli, int argc, char **argv)
         }
         return code;
     }
-    return start(cli, argc, argv);
+    return cli_become(cli, "cradle-steward", argc, argv);
 }
 
 const cli_verb_t cli_verb_steward = {
