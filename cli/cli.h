@@ -52,6 +52,7 @@ extern const cli_verb_t cli_verb_device;
 extern const cli_verb_t cli_verb_phone;
 extern const cli_verb_t cli_verb_cloud;
 extern const cli_verb_t cli_verb_steward;
+extern const cli_verb_t cli_verb_bundle;
 extern const cli_verb_t cli_verb_custody;
 extern const cli_verb_t cli_verb_image;
 extern const cli_verb_t cli_verb_thingsboard;

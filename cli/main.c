@@ -6,9 +6,9 @@
 #include "cli/cli.h"
 
 static const cli_verb_t *const VERBS[] = {
-    &cli_verb_init,    &cli_verb_ca,          &cli_verb_factory, &cli_verb_cloud,
-    &cli_verb_steward, &cli_verb_device,      &cli_verb_phone,   &cli_verb_custody,
-    &cli_verb_image,   &cli_verb_thingsboard, &cli_verb_demo,
+    &cli_verb_init,    &cli_verb_ca,     &cli_verb_factory,     &cli_verb_cloud,
+    &cli_verb_steward, &cli_verb_device, &cli_verb_phone,       &cli_verb_bundle,
+    &cli_verb_custody, &cli_verb_image,  &cli_verb_thingsboard, &cli_verb_demo,
 };
 
 #define VERB_COUNT (sizeof VERBS / sizeof VERBS[0])
