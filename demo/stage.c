@@ -155,7 +155,8 @@ static void show_command(const char *const *args, int count)
             i++;
             continue;
         }
-        snprintf(line + used, sizeof line - used, " %s", args[i]);
+        const char *quote = strchr(args[i], ' ') != NULL ? "\"" : "";
+        snprintf(line + used, sizeof line - used, " %s%s%s", quote, args[i], quote);
     }
     size_t used = strlen(line);
     snprintf(line + used, sizeof line - used, "%s", more ? " ..." : "");
