@@ -14,7 +14,7 @@
  * credential on record and valid. Each refusal is one line in the log that says what to do.
  *
  * Stricter than ThingsBoard, which takes any leaf under the CA, expired ones and children of device
- * certificates included (docs/compatibility.md).
+ * certificates included (docs/compatibility.md). frontdoor_as_thingsboard makes it as lax.
  */
 #ifndef CRADLE_CLOUD_FRONTDOOR_H
 #define CRADLE_CLOUD_FRONTDOOR_H
@@ -36,11 +36,20 @@ bool frontdoor_open(frontdoor_t **door, store_t *store, const pki_chain_t *produ
                     const pki_chain_t *issuing, err_t *err);
 void frontdoor_close(frontdoor_t *door);
 
+/* From now on as ThingsBoard CE 4.2.1 does it, seen alive, for tests of what has to live with that:
+   a chain is only looked at for signatures; inside the handshake it is walked from the leaf upward,
+   over all profiles, and makes the device or gives it the newest comer's credentials, whatever the
+   dates say; CONNECT then wants the dates and the credentials to be right. */
+void frontdoor_as_thingsboard(frontdoor_t *door);
+
 /* What the handshake found out, kept by the connection until CONNECT. */
 typedef struct {
     bool judged;
     pki_chain_verdict_t verdict;
     pki_facts_t leaf;
+    /* As ThingsBoard: the handshake has given this device other credentials. End its session. */
+    bool displaced;
+    store_id_t device;
 } frontdoor_guest_t;
 
 /* For tls_verify_fn_t: X509_V_OK, or the error whose alert is to be sent. `peer` is for the log. */

@@ -20,7 +20,11 @@ static int verify(void *context, void *owner, X509 *leaf, const struct stack_st_
 {
     hub_t *hub = context;
     connection_t *c = owner;
-    return frontdoor_handshake(hub->settings.door, c->guest, c->peer, leaf, chain, resumed);
+    int result = frontdoor_handshake(hub->settings.door, c->guest, c->peer, leaf, chain, resumed);
+    if (c->guest->displaced) {
+        hub_close_session(hub, &c->guest->device);
+    }
+    return result;
 }
 
 /* ---- accepting ---- */

@@ -72,7 +72,7 @@ static const option_t *options_of(arguments_t *a, option_t options[11])
         {"durable", 0, OPTION_FLAG, &a->durable, NULL,
          "acknowledge what survives a power cut, not only a killed process (slower)"},
         {"as-thingsboard", 0, OPTION_FLAG, &a->as_thingsboard, NULL,
-         "answer as laxly on the wire as ThingsBoard does (for tests)"},
+         "be as lax as ThingsBoard at the front door, on the wire and over REST (for tests)"},
         {"help", 'h', OPTION_FLAG, &a->help, NULL, "this text"},
         {0},
     };
@@ -211,7 +211,9 @@ static bool open_rest(cloud_t *c, const arguments_t *a, err_t *err)
         .listen = a->http_listen, .cert_file = cert_file, .key_file = key_file};
     return auth_open(&c->auth, c->store, &(auth_settings_t){.key_file = key}, err) &&
            auth_first_admin(c->auth, admin, err) &&
-           rest_open(&c->rest, &(rest_settings_t){c->store, c->auth, hooks, c->rpc}, err) &&
+           rest_open(&c->rest,
+                     &(rest_settings_t){c->store, c->auth, hooks, c->rpc, a->as_thingsboard},
+                     err) &&
            http_server_open(&c->http, &http, rest_handle, c->rest, err) &&
            loop_fd_add(c->loop, &c->http_watch, http_server_fd(c->http), LOOP_READ, on_http, c,
                        err);
@@ -259,6 +261,9 @@ static bool open_all(cloud_t *c, const arguments_t *a, err_t *err)
         !loop_stop_on_signals(c->loop, err) || !load_certificates(c, err) ||
         !open_store(c, a, err)) {
         return false;
+    }
+    if (a->as_thingsboard) {
+        frontdoor_as_thingsboard(c->door);
     }
     const hub_settings_t hub = {.loop = c->loop,
                                 .store = c->store,

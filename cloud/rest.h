@@ -41,6 +41,10 @@ typedef struct {
     auth_t *auth;   /* must outlive the handle */
     rest_hooks_t hooks;
     rpc_t *rpc; /* NULL: calls to devices are answered 500 */
+    /* Lax where ThingsBoard is and we are not: customer users rewrite customer, name, profile and
+       gateway flag of their devices and read any persistent call; what is no certificate is taken
+       as one; calls that wait outlive a change of customer. */
+    bool as_thingsboard;
 } rest_settings_t;
 
 bool rest_open(rest_t **rest, const rest_settings_t *settings, err_t *err);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "pki/cert.h"
 
@@ -77,21 +78,41 @@ static bool read_device(rest_call_t *call, const char *json, size_t len, incomin
     return true;
 }
 
-static void note_customer(void *ctx, const store_device_t *device)
+/* What a customer's user must leave as it is, unless we are to be like ThingsBoard. */
+typedef struct {
+    const incoming_t *in;
+    store_id_t customer;
+    bool same;
+} kept_t;
+
+static bool is_gateway(const char *info)
 {
-    *(store_id_t *)ctx = device->customer;
+    json_token_t token;
+    return info != NULL && json_find(info, strlen(info), "gateway", &token) &&
+           token.type != JSON_FALSE && token.type != JSON_NULL;
 }
 
-/* A customer user may change the customer's own devices, and (as at ThingsBoard) any field. */
-static bool may_save(rest_call_t *call, const incoming_t *in)
+static void compare_kept(void *ctx, const store_device_t *device)
 {
-    store_id_t customer;
-    if (call->caller.authority == AUTH_TENANT_ADMIN) {
-        return true;
-    }
-    if (!store_id_is_null(&in->device.id) &&
-        store_device_get(call->store, &in->device.id, note_customer, &customer, NULL) == STORE_OK &&
-        rest_is_own(call, &customer)) {
+    kept_t *kept = ctx;
+    const store_device_t *in = &kept->in->device;
+    kept->customer = device->customer;
+    kept->same = store_id_equal(&in->customer, &device->customer) &&
+                 strcmp(in->name, device->name) == 0 &&
+                 store_id_equal(&in->profile, &device->profile) &&
+                 is_gateway(in->info) == is_gateway(device->info);
+}
+
+/* A customer's user may change label and additionalInfo of the customer's own devices; as at
+   ThingsBoard: any field. */
+static bool may_save(rest_call_t *call, kept_t *kept)
+{
+    const store_id_t *id = &kept->in->device.id;
+    bool exists = !store_id_is_null(id) &&
+                  store_device_get(call->store, id, compare_kept, kept, NULL) == STORE_OK;
+    if (call->caller.authority == AUTH_TENANT_ADMIN ||
+        (exists && rest_is_own(call, &kept->customer) &&
+         (kept->same || call->rest->settings.as_thingsboard))) {
         return true;
     }
     rest_error(call, 403, REST_PERMISSION, "You don't have permission to perform this operation!");
@@ -108,6 +129,22 @@ static void reply_device(rest_call_t *call, const store_id_t *id)
     }
 }
 
+/* What the former customer has called is not for the next one: it ends here. */
+static bool end_calls(rest_call_t *call, const store_id_t *device)
+{
+    err_t err = ERR_INIT;
+    if (call->rest->settings.as_thingsboard) {
+        return true;
+    }
+    if (!rest_ok(call, store_rpc_delete_of(call->store, device, &err), "Rpc", &err)) {
+        return false;
+    }
+    if (call->rest->settings.rpc != NULL) {
+        rpc_cancel(call->rest->settings.rpc, device);
+    }
+    return true;
+}
+
 static void save_device(rest_call_t *call)
 {
     incoming_t in;
@@ -117,9 +154,11 @@ static void save_device(rest_call_t *call)
         return;
     }
     call->id[0] = in.device.id;
-    if (may_save(call, &in) &&
+    kept_t kept = {.in = &in, .customer = STORE_ID_NULL};
+    if (may_save(call, &kept) &&
         rest_ok(call, store_device_save(call->store, &in.device, clock_wall_ms(), &err), "Device",
-                &err)) {
+                &err) &&
+        (store_id_equal(&kept.customer, &in.device.customer) || end_calls(call, &in.device.id))) {
         reply_device(call, &in.device.id);
     }
     incoming_free(&in);
@@ -133,8 +172,7 @@ typedef struct {
     char *value;
 } secret_t;
 
-/* What ThingsBoard's EncryptionUtil makes of a certificate: PEM armour and line ends go away. The
-   text is not looked at otherwise, junk is taken as it is. */
+/* What ThingsBoard's EncryptionUtil makes of a certificate: PEM armour and line ends go away. */
 static void trim_certificate(char *text)
 {
     static const char *const armour[] = {"-----BEGIN CERTIFICATE-----",
@@ -152,6 +190,21 @@ static void trim_certificate(char *text)
         }
     }
     *to = '\0';
+}
+
+/* One certificate, base64 on one line. */
+static bool is_certificate(const char *base64)
+{
+    uint8_t der[PKI_CERT_DER_MAX];
+    size_t len;
+    X509 *cert;
+    err_t err = ERR_INIT;
+    if (!bytes_from_base64(base64, strlen(base64), der, sizeof der, &len) ||
+        !pki_cert_from_der(der, len, &cert, &err)) {
+        return false;
+    }
+    pki_cert_free(cert);
+    return true;
 }
 
 static bool read_type(const char *name, store_credentials_type_t *type)
@@ -191,6 +244,12 @@ static bool read_value(rest_call_t *call, const char *json, size_t len, secret_t
             return false;
         }
         trim_certificate(s->value);
+        if (!call->rest->settings.as_thingsboard && !is_certificate(s->value)) {
+            rest_error(call, 400, REST_BAD_REQUEST,
+                       "credentialsValue is not one certificate (PEM or base64): the device would "
+                       "be locked out");
+            return false;
+        }
         if (!pki_sha3_hex(s->value, strlen(s->value), s->id, &err)) {
             rest_error(call, 500, REST_GENERAL, "%s", err.text);
             return false;
@@ -358,7 +417,8 @@ static void set_customer(rest_call_t *call, const store_id_t *device, const stor
         } else {
             in.device.customer = unassign ? STORE_ID_NULL : *customer;
             if (rest_ok(call, store_device_save(call->store, &in.device, clock_wall_ms(), &err),
-                        "Device", &err)) {
+                        "Device", &err) &&
+                end_calls(call, device)) {
                 reply_device(call, device);
             }
         }

@@ -335,10 +335,33 @@ static void put_rpc(void *ctx, const store_rpc_t *rpc)
     json_end(w);
 }
 
+static void note_device(void *ctx, const store_rpc_t *rpc)
+{
+    *(store_id_t *)ctx = rpc->device;
+}
+
+/* ThingsBoard looks at the tenant only. False: replied. */
+static bool may_read(rest_call_t *call)
+{
+    store_id_t rpc = call->id[0];
+    err_t err = ERR_INIT;
+    if (call->rest->settings.as_thingsboard) {
+        return true;
+    }
+    if (!rest_ok(call, store_rpc_get(call->store, &rpc, note_device, &call->id[0], &err), "Rpc",
+                 &err) ||
+        rest_target(call) == 0) {
+        return false;
+    }
+    call->id[0] = rpc;
+    return true;
+}
+
 static void get_one(rest_call_t *call)
 {
     err_t err = ERR_INIT;
-    if (rest_ok(call, store_rpc_get(call->store, &call->id[0], put_rpc, &call->json, &err), "Rpc",
+    if (may_read(call) &&
+        rest_ok(call, store_rpc_get(call->store, &call->id[0], put_rpc, &call->json, &err), "Rpc",
                 &err)) {
         rest_done(call);
     }

@@ -482,6 +482,19 @@ void rpc_forget(rpc_t *rpc, const store_id_t *device)
     drop_target(rpc, device, true);
 }
 
+void rpc_cancel(rpc_t *rpc, const store_id_t *device)
+{
+    const target_t *t = *slot(rpc, device);
+    entry_t *e = t != NULL ? t->entries : NULL;
+    while (e != NULL) {
+        entry_t *next = e->next;
+        if (!e->from_device) {
+            finish(e, RPC_NO_SESSION, NULL, 0);
+        }
+        e = next;
+    }
+}
+
 /* ---- opening ---- */
 
 /* Rows may not be changed while they are read: those whose time is over are noted. */

@@ -106,6 +106,9 @@ store_result_t rpc_delete_persistent(rpc_t *rpc, const store_id_t *id, err_t *er
 /* The device is no more: waiting calls end as RPC_NO_SESSION, its ids begin at 0 again. The store's
    rows are the caller's to delete. */
 void rpc_forget(rpc_t *rpc, const store_id_t *device);
+/* The device has another owner: waiting calls end as RPC_NO_SESSION; its ids go on, so that a late
+   answer is taken for no other call's. The store's rows are the caller's to delete. */
+void rpc_cancel(rpc_t *rpc, const store_id_t *device);
 
 /* ---- what the hub tells; each is ignored when it names nothing that is known ---- */
 

@@ -23,6 +23,7 @@ typedef struct {
     const char *first; /* POSTed to before, without a body; NULL: nothing */
     bool no_token;
     bool junk_token;
+    bool lax;   /* only with --as-thingsboard; else it is answered 400 */
     bool exact; /* the values, too, are as recorded */
 } rest_case_t;
 

@@ -74,14 +74,16 @@ static void dump(char out[8192])
 /* Everything that happens to a chain at the door. */
 typedef enum { IN_NEW, IN_KNOWN, IN_REPLACED, CONNACK_5, ALERT } outcome_t;
 
-static outcome_t knock(X509 *leaf, X509 *second, X509 *third, bool resumed)
+static bool displaced; /* the handshake gave an existing device other credentials */
+
+static outcome_t knock_4(X509 *const all[4], bool resumed)
 {
     frontdoor_guest_t guest;
     frontdoor_admitted_t admitted;
     bool unavailable;
     STACK_OF(X509) *chain = sk_X509_new_null();
-    X509 *const all[] = {leaf, second, third};
-    for (size_t i = 0; i < 3; i++) {
+    X509 *leaf = all[0];
+    for (size_t i = 0; i < 4; i++) {
         if (all[i] != NULL) {
             sk_X509_push(chain, all[i]);
         }
@@ -89,6 +91,7 @@ static outcome_t knock(X509 *leaf, X509 *second, X509 *third, bool resumed)
     int verdict = frontdoor_handshake(
         door, &guest, "test", leaf, resumed ? NULL : (const struct stack_st_X509 *)chain, resumed);
     sk_X509_free(chain);
+    displaced = guest.displaced;
     if (verdict != X509_V_OK) {
         return ALERT;
     }
@@ -97,6 +100,11 @@ static outcome_t knock(X509 *leaf, X509 *second, X509 *third, bool resumed)
         return CONNACK_5;
     }
     return admitted.created ? IN_NEW : admitted.replaced ? IN_REPLACED : IN_KNOWN;
+}
+
+static outcome_t knock(X509 *leaf, X509 *second, X509 *third, bool resumed)
+{
+    return knock_4((X509 *const[]){leaf, second, third, NULL}, resumed);
 }
 
 /* A refusal that leaves the store as it was. */
@@ -248,6 +256,183 @@ static void a_name_of_another_profile_is_left_alone(void **state)
     X509_free(leaf);
 }
 
+static void keep_device(void *ctx, const store_device_t *found)
+{
+    store_device_t *device = ctx;
+    *device = *found;
+    device->label = device->info = device->extra = NULL;
+}
+
+typedef struct {
+    store_id_t id;
+} profile_id_t;
+
+static void keep_profile(void *ctx, const store_profile_t *profile)
+{
+    ((profile_id_t *)ctx)->id = profile->id;
+}
+
+/* ---- the operating profile, in both modes ---- */
+
+/* Only the certificate on record gets into a profile whose provisioning is disabled. */
+static void only_the_leaf_on_record_operates(void **state)
+{
+    (void)state;
+    int64_t now = time(NULL);
+    store_profile_t operating = {.name = "operating"};
+    store_device_t moved = {.label = NULL};
+    X509 *leaf = leaf_of("SN-000006", now - DAY, 0);
+    X509 *newer = leaf_of("SN-000006", now - 1000, 0);
+    X509 *expired = leaf_of("SN-000006", now - 3 * DAY, now - DAY);
+    X509 *sibling = leaf_of("SN-000007", 0, 0);
+    X509 *child = fixture_mint(&(mint_t){.cn = "SN-000006",
+                                         .key = leaf_key,
+                                         .issuer = sibling,
+                                         .issuer_key = leaf_key,
+                                         .ext = ext_client,
+                                         .from = now - DAY,
+                                         .to = now + DAY});
+    char before[8192];
+    char after[8192];
+    knock(leaf, line, product, false);
+    assert_int_equal(store_profile_save(store, &operating, NULL), STORE_OK);
+    store_device_by_name(store, "SN-000006", keep_device, &moved, NULL);
+    moved.profile = operating.id;
+    assert_int_equal(store_device_save(store, &moved, 0, NULL), STORE_OK);
+    assert_true(store_commit(store, NULL));
+    assert_int_equal(knock(leaf, NULL, NULL, false), IN_KNOWN);
+    assert_int_equal(knock(leaf, line, product, false), IN_KNOWN);
+    refused(CONNACK_5, newer, line, product);
+    refused(CONNACK_5, newer, NULL, NULL);
+    refused(CONNACK_5, expired, line, product);
+    dump(before);
+    assert_int_not_equal(knock_4((X509 *const[]){child, sibling, line, product}, false), IN_KNOWN);
+    dump(after);
+    assert_string_equal(before, after);
+    assert_int_equal(knock(leaf, NULL, NULL, false), IN_KNOWN);
+    X509 *const all[] = {leaf, newer, expired, sibling, child};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        X509_free(all[i]);
+    }
+}
+
+/* ---- as ThingsBoard (seen alive, 4.2.1) ---- */
+
+static void lax_the_last_certificate_wins(void **state)
+{
+    (void)state;
+    int64_t now = time(NULL);
+    X509 *old = leaf_of("SN-000001", now - DAY, 0);
+    X509 *new = leaf_of("SN-000001", now - 1000, 0);
+    refused(CONNACK_5, old, NULL, NULL);
+    refused(CONNACK_5, old, line, NULL);
+    assert_int_equal(knock(old, line, product, false), IN_KNOWN);
+    assert_false(displaced);
+    assert_int_equal(knock(old, NULL, NULL, false), IN_KNOWN);
+    assert_int_equal(knock(new, line, product, false), IN_KNOWN);
+    assert_true(displaced); /* the session with the old one ends */
+    refused(CONNACK_5, old, NULL, NULL);
+    assert_int_equal(knock(old, line, product, false), IN_KNOWN); /* and back again */
+    assert_true(displaced);
+    refused(CONNACK_5, new, NULL, NULL);
+    assert_int_equal(knock(old, NULL, NULL, true), IN_KNOWN);
+    refused(CONNACK_5, new, NULL, NULL);
+    X509_free(old);
+    X509_free(new);
+}
+
+/* Wrong dates are refused too late. */
+static void lax_wrong_dates_do_their_harm(void **state)
+{
+    (void)state;
+    int64_t now = time(NULL);
+    X509 *expired = leaf_of("SN-000002", now - 3 * DAY, now - DAY);
+    X509 *early = leaf_of("SN-000002", now + DAY, now + 2 * DAY);
+    X509 *good = leaf_of("SN-000002", 0, 0);
+    char before[8192];
+    char after[8192];
+    dump(before);
+    assert_int_equal(knock(expired, line, product, false), CONNACK_5);
+    dump(after);
+    assert_string_not_equal(before, after); /* the device was made */
+    assert_int_equal(knock(good, line, product, false), IN_KNOWN);
+    assert_int_equal(knock(expired, line, product, false), CONNACK_5);
+    assert_true(displaced);
+    refused(CONNACK_5, good, NULL, NULL); /* locked out */
+    assert_int_equal(knock(good, line, product, false), IN_KNOWN);
+    assert_int_equal(knock(early, line, product, false), CONNACK_5);
+    assert_true(displaced);
+    refused(CONNACK_5, good, NULL, NULL);
+    X509_free(expired);
+    X509_free(early);
+    X509_free(good);
+}
+
+static void lax_a_child_is_taken_for_its_victim(void **state)
+{
+    (void)state;
+    int64_t now = time(NULL);
+    X509 *victim = leaf_of("SN-000003", 0, 0);
+    X509 *thief = leaf_of("SN-000004", 0, 0);
+    X509 *child = fixture_mint(&(mint_t){.cn = "SN-000003",
+                                         .key = leaf_key,
+                                         .issuer = thief,
+                                         .issuer_key = leaf_key,
+                                         .ext = ext_client,
+                                         .from = now - DAY,
+                                         .to = now + DAY});
+    X509 *const chain[] = {child, thief, line, product};
+    assert_int_equal(knock(victim, line, product, false), IN_KNOWN);
+    assert_int_equal(knock_4(chain, false), IN_KNOWN);
+    assert_true(displaced);
+    refused(CONNACK_5, victim, NULL, NULL);
+    /* Not when the leaf that signed it is a device's credential itself. */
+    assert_int_equal(knock(victim, line, product, false), IN_KNOWN);
+    assert_int_equal(knock(thief, line, product, false), IN_KNOWN);
+    assert_int_equal(knock_4(chain, false), CONNACK_5);
+    assert_int_equal(knock(victim, NULL, NULL, false), IN_KNOWN);
+    X509_free(victim);
+    X509_free(thief);
+    X509_free(child);
+}
+
+static void lax_only_signatures_are_alerts(void **state)
+{
+    (void)state;
+    int64_t now = time(NULL);
+    X509 *leaf = leaf_of("SN-000005", 0, 0);
+    X509 *own = fixture_mint(&(mint_t){
+        .cn = "SN-000005", .key = leaf_key, .ext = ext_client, .from = now - DAY, .to = now + DAY});
+    refused(ALERT, own, line, product);
+    refused(ALERT, leaf, product, line);
+    refused(ALERT, leaf, foreign, NULL);
+    refused(CONNACK_5, own, NULL, NULL);
+    refused(CONNACK_5, foreign, NULL, NULL);
+    X509_free(leaf);
+    X509_free(own);
+}
+
+/* Quarantine: credentials of another kind are left alone. */
+static void lax_other_credentials_stay(void **state)
+{
+    (void)state;
+    X509 *leaf = leaf_of("SN-000008", 0, 0);
+    store_device_t device = {.label = NULL};
+    profile_id_t lobby;
+    store_profile_by_name(store, "lobby", keep_profile, &lobby, NULL);
+    strcpy(device.name, "SN-000008");
+    device.profile = lobby.id;
+    assert_int_equal(store_device_save(store, &device, 0, NULL), STORE_OK);
+    store_credentials_t token = {.device = device.id,
+                                 .device_row = device.row,
+                                 .type = STORE_ACCESS_TOKEN,
+                                 .credentials_id = "quarantine"};
+    assert_int_equal(store_credentials_save(store, &token, 0, NULL, NULL), STORE_OK);
+    assert_true(store_commit(store, NULL));
+    refused(CONNACK_5, leaf, line, product);
+    X509_free(leaf);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -297,6 +482,15 @@ static int set_up(void **state)
     return ok ? 0 : 1;
 }
 
+static int set_up_lax(void **state)
+{
+    if (set_up(state) != 0) {
+        return 1;
+    }
+    frontdoor_as_thingsboard(door);
+    return 0;
+}
+
 static int tear_down(void **state)
 {
     (void)state;
@@ -322,6 +516,18 @@ int main(void)
         cmocka_unit_test(bad_leaves_hear_connack_5),
         cmocka_unit_test(a_newer_leaf_replaces_an_older_one_never_back),
         cmocka_unit_test(a_name_of_another_profile_is_left_alone),
+        cmocka_unit_test(only_the_leaf_on_record_operates),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    const struct CMUnitTest lax[] = {
+        cmocka_unit_test(lax_the_last_certificate_wins),
+        cmocka_unit_test(lax_wrong_dates_do_their_harm),
+        cmocka_unit_test(lax_a_child_is_taken_for_its_victim),
+        cmocka_unit_test(lax_only_signatures_are_alerts),
+        cmocka_unit_test(a_name_of_another_profile_is_left_alone),
+        cmocka_unit_test(only_the_leaf_on_record_operates),
+        cmocka_unit_test(lax_other_credentials_stay),
+    };
+    int failed = cmocka_run_group_tests_name("cloud_door", tests, set_up, tear_down);
+    return failed +
+           cmocka_run_group_tests_name("cloud_door as ThingsBoard", lax, set_up_lax, tear_down);
 }

@@ -547,6 +547,25 @@ static void persistent_is_taken_back(void **state)
     assert_int_equal(store_rpc_get(store, &id, note_row, NULL, NULL), STORE_NOT_FOUND);
 }
 
+static void a_new_owner_gets_no_answers_of_the_old(void **state)
+{
+    (void)state;
+    subscribed = true;
+    call(true, 5000);
+    rpc_asked(rpc, &device, TB_V2, 7, "x", "null", 4);
+    rpc_cancel(rpc, &device);
+    assert_int_equal(done, 1);
+    assert_int_equal(outcome, RPC_NO_SESSION);
+    call(true, 5000);
+    assert_int_equal(sent_id, 1);
+    rpc_answered(rpc, &device, 0, "\"late\"", 6);
+    assert_int_equal(done, 1);
+    rpc_answered(rpc, &device, 1, "2", 1);
+    assert_string_equal(text, "2");
+    advance(70000);
+    assert_int_equal(replies, 1); /* the device's own question goes on */
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -569,6 +588,7 @@ int main(void)
         T(persistent_without_puback),
         T(persistent_survives_a_restart),
         T(persistent_is_taken_back),
+        T(a_new_owner_gets_no_answers_of_the_old),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
