@@ -155,8 +155,10 @@ static bool check_free(const site_t *site, custody_t *custody, const char *sn, e
     if (!site_pattern_parse(site->sn_pattern, &pattern, err)) {
         return false;
     }
-    if (!custody_checkpoint(custody, FACTORY_WRITER, &point, &none)) {
-        return none.kind == ERR_PRECONDITION || err_set(err, none.kind, "%s", none.text);
+    /* What any line took; ERR_PRECONDITION only says that this writer has no entry yet. */
+    if (!custody_checkpoint(custody, FACTORY_WRITER, &point, &none) &&
+        none.kind != ERR_PRECONDITION) {
+        return err_set(err, none.kind, "%s", none.text);
     }
     return !site_pattern_number(&pattern, sn, &number) || number > point.number ||
            err_set(err, ERR_PRECONDITION, "the serial number %s belongs to a run of the factory",

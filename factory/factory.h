@@ -38,7 +38,7 @@
 #define FACTORY_SERVICE_SIZE 16 /* "ESP-PROV-A1B2"     */
 /* The identity partition: 0x17000, 0x9000 bytes (docs/architecture.md). */
 #define FACTORY_IDENTITY_SIZE 0x9000
-/* The chain of writers in custody. */
+/* Who writes in custody, unless a line has another name. */
 #define FACTORY_WRITER "line"
 #define FACTORY_PACK   "factory/pack.json"
 
@@ -53,10 +53,13 @@ typedef struct {
     int64_t not_after;        /* seconds since 1970 */
     int64_t made_ms;
     bool adopted;
+    bool board; /* the MAC is that of a board that came through station 1 */
 } factory_unit_t;
 
 typedef struct {
-    uint64_t count; /* 1 to FACTORY_COUNT_MAX */
+    uint64_t count;     /* 1 to FACTORY_COUNT_MAX                                          */
+    const char *writer; /* the chain in custody; NULL: FACTORY_WRITER. Lines that work side by side
+                           on one site have one each */
     /* Called after each unit that exists; return false to stop after the block that was begun.
        May be NULL. */
     bool (*made)(void *context, const factory_unit_t *unit);

@@ -161,7 +161,6 @@ static void take_board(factory_item_t *item, const custody_entry_t *entry)
 {
     char cause[FACTORY_CAUSE_SIZE];
     bool failed = find_failed(entry, cause);
-    item->own_board = true;
     if (failed) {
         item->board_failures++;
         snprintf(item->board_cause, sizeof item->board_cause, "%s", cause);
@@ -176,7 +175,6 @@ static void take_board(factory_item_t *item, const custody_entry_t *entry)
 static void take_flash(factory_item_t *item, const custody_entry_t *entry)
 {
     char hex[65];
-    item->own_board = true;
     if (entry->time_ms >= item->flash_ms) {
         item->flash_ms = entry->time_ms;
         get_text(entry, "base_sha256", hex, sizeof hex);

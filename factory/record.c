@@ -48,6 +48,10 @@ bool factory_record_write(const factory_unit_t *unit, char *out, size_t cap, err
     json_put_i64(&w, unit->not_after);
     json_key(&w, "adopted");
     json_put_bool(&w, unit->adopted);
+    if (unit->board) {
+        json_key(&w, "board");
+        json_put_string(&w, unit->mac);
+    }
     json_end(&w);
     return json_writer_done(&w, NULL) ||
            err_set(err, ERR_USAGE, "the record of %s does not fit", unit->sn);
@@ -71,6 +75,7 @@ bool factory_record_read(const custody_entry_t *entry, factory_unit_t *unit)
         return false;
     }
     snprintf(unit->sn, sizeof unit->sn, "%s", entry->sn);
+    unit->board = json_find(entry->detail, len, "board", &value);
     return get_text(entry, "mac", unit->mac, sizeof unit->mac) &&
            factory_service_name(unit->mac, unit->service) &&
            get_text(entry, "leaf", unit->leaf_sha256, sizeof unit->leaf_sha256) &&

@@ -55,7 +55,6 @@ const char *factory_state_name(factory_state_t state); /* "assembled" */
 typedef struct {
     char mac[FACTORY_MAC_SIZE]; /* "" for what custody does not tell a MAC of        */
     char sn[SITE_SN_SIZE];      /* "" before station 3                               */
-    bool own_board;             /* it came through station 1, or has a flash entry   */
     bool checks_passed;         /* of the latest board entry                         */
     int64_t board_ms, flash_ms, identity_ms, test_ms, label_ms, ship_ms, scrap_ms;
     uint32_t board_failures, test_passes, test_failures, reworks;
