@@ -13,6 +13,7 @@
 /* A row of the table of `cradle factory`, one a verb; verb_factory_<file>.c defines them. */
 extern const cli_verb_t factory_verb_assemble;
 extern const cli_verb_t factory_verb_flash;
+extern const cli_verb_t factory_verb_identity;
 
 /* ---- one line in, one line out: for a barcode scanner, a person, or a pipe ---- */
 

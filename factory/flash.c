@@ -193,6 +193,18 @@ static bool load_parts(factory_flasher_t *f, err_t *err)
     return add_part(f, slot->offset, data[3], app_len, "app.bin", err) && ok;
 }
 
+/* Without a base to write: only where the identity is. */
+static bool load_places(factory_flasher_t *f, err_t *err)
+{
+    partition_table_t table;
+    const partition_t *slot, *otadata;
+    char *data = NULL;
+    bool ok = load_table(&f->settings, &table, &data, err) &&
+              find_places(f, &table, &slot, &otadata, err);
+    free(data);
+    return ok;
+}
+
 static bool hash_parts(factory_flasher_t *f, err_t *err)
 {
     char text[PARTS * 96] = "";
@@ -218,8 +230,9 @@ static bool open_port(factory_flasher_t *f, err_t *err)
 {
     const factory_flash_t *s = &f->settings;
     char log[FILE_PATH_MAX];
-    if (s->bootloader == NULL || s->app == NULL) {
-        return err_set(err, ERR_USAGE, "with a port, --bootloader and --app are needed");
+    bool base = s->bootloader != NULL || s->app != NULL;
+    if (base && (s->bootloader == NULL || s->app == NULL)) {
+        return err_set(err, ERR_USAGE, "--bootloader and --app go together");
     }
     if (strlen(s->port) >= sizeof f->tool.port || s->port[0] == '-') {
         return err_set(err, ERR_USAGE, "%.40s is no port", s->port);
@@ -230,14 +243,15 @@ static bool open_port(factory_flasher_t *f, err_t *err)
     f->tool.progress = tell;
     f->tool.context = f;
     char dir[FILE_PATH_MAX];
-    if (!check_rollback(s, err) || !site_path(f->site, "run/flash-XXXXXX", dir, err)) {
+    if ((base && !check_rollback(s, err)) || !site_path(f->site, "run/flash-XXXXXX", dir, err)) {
         return false;
     }
     if (mkdtemp(dir) == NULL) {
         return err_errno(err, "cannot make a directory in run/ of the site");
     }
     memcpy(f->dir, dir, sizeof f->dir);
-    return file_join(log, f->dir, "esptool.log", err) && load_parts(f, err) && hash_parts(f, err) &&
+    return file_join(log, f->dir, "esptool.log", err) &&
+           (base ? load_parts(f, err) && hash_parts(f, err) : load_places(f, err)) &&
            esptool_find(&f->tool, s->esptool, log, err);
 }
 
@@ -257,6 +271,11 @@ bool factory_flasher_open(const site_t *site, const factory_flash_t *settings,
     }
     *flasher = f;
     return true;
+}
+
+bool factory_flasher_has_port(const factory_flasher_t *f)
+{
+    return f->settings.port != NULL;
 }
 
 void factory_flasher_close(factory_flasher_t *f)
@@ -399,6 +418,9 @@ bool factory_flash(factory_station_t *station, factory_flasher_t *f, char mac[FA
     char detail[CUSTODY_DETAIL_MAX];
     uint8_t base[32];
     *already = false;
+    if (f->settings.port != NULL && f->count == 0) {
+        return err_set(err, ERR_USAGE, "with a port, --bootloader and --app are needed");
+    }
     if (!same_chip(f, mac, err) || !factory_find_mac(station, mac, &item, err)) {
         return false;
     }

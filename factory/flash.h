@@ -26,7 +26,7 @@
 
 typedef struct {
     const char *port;       /* "/dev/ttyUSB0"; NULL: flash bytes, and the rest is not looked at */
-    const char *bootloader; /* paths */
+    const char *bootloader; /* paths; both NULL: the flasher is for identities only */
     const char *app;
     const char *table;     /* NULL: Cradle's own */
     const char *sdkconfig; /* NULL: none */
@@ -44,6 +44,9 @@ typedef struct factory_flasher factory_flasher_t;
 bool factory_flasher_open(const site_t *site, const factory_flash_t *settings,
                           factory_flasher_t **flasher, err_t *err);
 void factory_flasher_close(factory_flasher_t *flasher); /* NULL is allowed */
+
+/* False: it writes flash bytes. */
+bool factory_flasher_has_port(const factory_flasher_t *flasher);
 
 /* Flashes the board `mac`; "" with a port: whichever is attached, and its MAC is filled in. It must
    have passed station 1. *already: custody says so, and it was read back again, nothing written. */

@@ -77,6 +77,14 @@ bool factory_unit_read(const site_t *site, const factory_known_t *known, factory
 bool factory_unit_verify(const site_t *site, const factory_unit_t *unit, factory_content_t *content,
                          err_t *err);
 
+/* Writes device.crt and device.json (0600: it may hold the proof of possession) of a unit whose
+   image is there, for after the image went onto a chip. factory_unit_verify then reads these. */
+bool factory_unit_summary(const site_t *site, const factory_unit_t *unit, err_t *err);
+
+/* "DIR/factory/pending/SN/file": a key whose certificate is under way; file NULL: the directory. */
+bool factory_pending_path(const site_t *site, const char *sn, const char *file,
+                          char out[FILE_PATH_MAX], err_t *err);
+
 /* Removes what a run left of an SN that is void. */
 bool factory_unit_remove(const site_t *site, const char *sn, err_t *err);
 

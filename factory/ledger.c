@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "factory/identity.h"
 #include "factory/internal.h"
 #include "json/json.h"
 
@@ -206,6 +207,8 @@ static void take(factory_item_t *item, const custody_entry_t *entry)
         take_flash(item, entry);
     } else if (strcmp(kind, CUSTODY_IDENTITY) == 0) {
         later(&item->identity_ms, entry);
+    } else if (strcmp(kind, FACTORY_PENDING) == 0) {
+        later(&item->pending_ms, entry);
     } else if (strcmp(kind, FACTORY_REWORK) == 0) {
         later(&item->identity_ms, entry);
         item->reworks++;
@@ -222,9 +225,9 @@ static void take(factory_item_t *item, const custody_entry_t *entry)
 
 static bool about_unit(const char *kind)
 {
-    static const char *const KINDS[] = {FACTORY_BOARD, FACTORY_FLASH,  CUSTODY_IDENTITY,
-                                        FACTORY_TEST,  FACTORY_LABEL,  FACTORY_SHIP,
-                                        FACTORY_SCRAP, FACTORY_REWORK, NULL};
+    static const char *const KINDS[] = {
+        FACTORY_BOARD, FACTORY_FLASH, CUSTODY_IDENTITY, FACTORY_TEST,    FACTORY_LABEL,
+        FACTORY_SHIP,  FACTORY_SCRAP, FACTORY_REWORK,   FACTORY_PENDING, NULL};
     size_t i = 0;
     while (KINDS[i] != NULL && strcmp(kind, KINDS[i]) != 0) {
         i++;

@@ -54,9 +54,10 @@ const char *factory_state_name(factory_state_t state); /* "assembled" */
    The copy that a call hands out is the caller's. */
 typedef struct {
     char mac[FACTORY_MAC_SIZE]; /* "" for what custody does not tell a MAC of        */
-    char sn[SITE_SN_SIZE];      /* "" before station 3                               */
+    char sn[SITE_SN_SIZE];      /* "" before station 3; of one that is pending, too, there is no
+                                   unit yet (identity_ms is 0)                       */
     bool checks_passed;         /* of the latest board entry                         */
-    int64_t board_ms, flash_ms, identity_ms, test_ms, label_ms, ship_ms, scrap_ms;
+    int64_t board_ms, flash_ms, pending_ms, identity_ms, test_ms, label_ms, ship_ms, scrap_ms;
     uint32_t board_failures, test_passes, test_failures, reworks;
     char board_cause[FACTORY_CAUSE_SIZE]; /* first check that failed, of the latest failure */
     char test_cause[FACTORY_CAUSE_SIZE];

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "factory/internal.h"
+#include "factory/summary.h"
 #include "flash/appimage.h"
 #include "flash/spiffs.h"
 #include "json/json.h"
@@ -329,7 +330,9 @@ bool factory_unit_verify(const site_t *site, const factory_unit_t *unit, factory
                          err_t *err)
 {
     factory_unit_t found = *unit;
-    if (!factory_unit_read(site, NULL, &found, content, err)) {
+    if (factory_summary_exists(site, unit->sn)
+            ? !factory_summary_read(site, &found, content, err)
+            : !factory_unit_read(site, NULL, &found, content, err)) {
         return false;
     }
     if (strcmp(found.identity_sha256, unit->identity_sha256) != 0 ||
@@ -346,8 +349,11 @@ bool factory_unit_verify(const site_t *site, const factory_unit_t *unit, factory
 bool factory_unit_remove(const site_t *site, const char *sn, err_t *err)
 {
     char path[FILE_PATH_MAX];
+    char pending[FILE_PATH_MAX];
     return site_unit_path(site, sn, NULL, path, err) &&
-           (!file_exists(path) || file_remove_tree(path, err));
+           (!file_exists(path) || file_remove_tree(path, err)) &&
+           factory_pending_path(site, sn, NULL, pending, err) &&
+           (!file_exists(pending) || file_remove_tree(pending, err));
 }
 
 bool factory_base_make(const site_t *site, err_t *err)

@@ -6,3 +6,5 @@ cradle_test(factory_steward
     SOURCES unit/test_factory_steward.c unit/factory_fixture.c LIBS cradle_factory)
 cradle_test(factory_board SOURCES unit/test_factory_board.c unit/factory_fixture.c LIBS cradle_factory)
 cradle_test(factory_flash SOURCES unit/test_factory_flash.c unit/factory_fixture.c LIBS cradle_factory)
+cradle_test(factory_identity
+    SOURCES unit/test_factory_identity.c unit/factory_fixture.c LIBS cradle_factory)
