@@ -101,9 +101,9 @@ provision() {
         --account "$1" --json 2>>phone.log || true
 }
 
-# waits N: the device waits for a phone for the Nth time.
+# waits [N]: the device waits for a phone, for at least the Nth time.
 waits() {
-    [ "$(grep -c 'waiting for a phone' device.log)" -ge "$1" ] && ls "$site"/air/ESP-PROV-*.json
+    [ "$(grep -c 'waiting for a phone' device.log)" -ge "${1:-1}" ] && ls "$site"/air/ESP-PROV-*.json
 }
 
 telemetry() { rest GET "/api/plugins/telemetry/DEVICE/$1/keys/timeseries"; }
