@@ -59,7 +59,7 @@ static void put_info(void *ctx, const store_device_t *device)
 {
     json_writer_t *w = ctx;
     put_head(w, device);
-    rest_put_null(w, "customerTitle");
+    rest_put_text(w, "customerTitle", device->customer_title);
     rest_put_bool(w, "customerIsPublic", false);
     rest_put_text(w, "deviceProfileName", device->type);
     rest_put_bool(w, "active", device->active);

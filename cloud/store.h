@@ -157,11 +157,12 @@ typedef struct {
     int64_t created_ms;
     int64_t row; /* short id for the functions below that are called often */
     char name[STORE_TEXT];
-    char type[STORE_TEXT]; /* the profile's name */
-    const char *label;     /* NULL: none */
-    const char *info;      /* additionalInfo: a JSON object; NULL: none */
-    const char *extra;     /* JSON object: deviceData and such that REST clients keep; NULL */
-    bool active;           /* read from the attribute `active`; never written by save */
+    char type[STORE_TEXT];      /* the profile's name */
+    const char *customer_title; /* when read; NULL: unassigned */
+    const char *label;          /* NULL: none */
+    const char *info;           /* additionalInfo: a JSON object; NULL: none */
+    const char *extra;          /* JSON object: deviceData and such that REST clients keep; NULL */
+    bool active;                /* read from the attribute `active`; never written by save */
     int64_t version;
 } store_device_t;
 

@@ -62,8 +62,11 @@ store_result_t store_alarm_get(store_t *store, const store_id_t *id, store_alarm
     return row == 1 ? STORE_OK : row == 0 ? STORE_NOT_FOUND : STORE_FAILED;
 }
 
-#define FILTER                                                                                     \
-    "WHERE (?1 IS NULL OR d.id = ?1) AND (?2 IS NULL OR a.customer = ?2)"                          \
+/* Of one device: by the index, not by looking at everybody's. */
+#define OF_ALL    FILTER("?1 IS NULL")
+#define OF_DEVICE FILTER("a.device = (SELECT row FROM device WHERE id = ?1)")
+#define FILTER(device)                                                                             \
+    "WHERE " device " AND (?2 IS NULL OR a.customer = ?2)"                                         \
     " AND (?3 < 0 OR a.acknowledged = ?3) AND (?4 < 0 OR a.cleared = ?4)"                          \
     " AND (?5 IS NULL OR instr(?5, ',' || a.severity || ','))"                                     \
     " AND (?6 IS NULL OR instr(?6, ',' || a.type || ','))"                                         \
@@ -112,7 +115,13 @@ store_result_t store_alarm_list(store_t *store, const store_alarm_query_t *query
 {
     texts_t texts;
     make_texts(query, &texts);
-    sqlite3_stmt *stmt = store_prepare(store, "SELECT count(*) " FROM FILTER, err);
+    static const char *const counts[] = {"SELECT count(*) " FROM OF_ALL,
+                                         "SELECT count(*) " FROM OF_DEVICE};
+    static const char *const lists[2][2] = {
+        {COLUMNS FROM OF_ALL ORDER("ASC"), COLUMNS FROM OF_ALL ORDER("DESC")},
+        {COLUMNS FROM OF_DEVICE ORDER("ASC"), COLUMNS FROM OF_DEVICE ORDER("DESC")}};
+    size_t variant = query->device != NULL;
+    sqlite3_stmt *stmt = store_prepare(store, counts[variant], err);
     if (stmt == NULL) {
         return STORE_FAILED;
     }
@@ -123,8 +132,7 @@ store_result_t store_alarm_list(store_t *store, const store_alarm_query_t *query
     if (row != 1) {
         return STORE_FAILED;
     }
-    stmt = query->page.descending ? store_prepare(store, COLUMNS FROM FILTER ORDER("DESC"), err)
-                                  : store_prepare(store, COLUMNS FROM FILTER ORDER("ASC"), err);
+    stmt = store_prepare(store, lists[variant][query->page.descending], err);
     if (stmt == NULL) {
         return STORE_FAILED;
     }

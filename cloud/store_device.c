@@ -10,7 +10,8 @@
     " AND a.scope = 3 AND a.key = (SELECT id FROM key WHERE name = '" TB_ATTR_ACTIVE "') "
 #define COLUMNS                                                                                    \
     "SELECT d.id, d.customer, d.profile, d.created, d.row, d.name, p.name, d.label, d.info,"       \
-    " d.extra, ifnull(a.number, 0), d.version" FROM
+    " d.extra, ifnull(a.number, 0), d.version,"                                                    \
+    " (SELECT title FROM customer c WHERE c.id = d.customer)" FROM
 
 static void read_row(const store_t *store, sqlite3_stmt *stmt, store_device_t *device)
 {
@@ -28,6 +29,7 @@ static void read_row(const store_t *store, sqlite3_stmt *stmt, store_device_t *d
     device->extra = store_column_text(stmt, 9);
     device->active = sqlite3_column_int(stmt, 10) != 0;
     device->version = sqlite3_column_int64(stmt, 11);
+    device->customer_title = store_column_text(stmt, 12);
 }
 
 static store_result_t one(store_t *store, sqlite3_stmt *stmt, store_device_fn_t each, void *ctx,
@@ -65,10 +67,20 @@ store_result_t store_device_by_name(store_t *store, const char *name, store_devi
     return one(store, stmt, each, ctx, err);
 }
 
-#define FILTER                                                                                     \
+/* Only a plain comparison lets SQLite use an index: whoever asks for the devices of a profile or a
+   customer must not wait for all the others to be looked at. */
+#define FILTER(profile, customer)                                                                  \
     "WHERE (d.name LIKE ?1 ESCAPE '\\' OR d.label LIKE ?1 ESCAPE '\\')"                            \
-    " AND (?2 IS NULL OR p.name = ?2) AND (?3 IS NULL OR d.profile = ?3)"                          \
-    " AND (?4 IS NULL OR d.customer = ?4) AND (?5 < 0 OR ifnull(a.number, 0) = ?5)"
+    " AND (?2 IS NULL OR p.name = ?2) AND " profile " AND " customer                               \
+    " AND (?5 < 0 OR ifnull(a.number, 0) = ?5)"
+#define OF_ALL      FILTER("(?3 IS NULL OR d.profile = ?3)", "(?4 IS NULL OR d.customer = ?4)")
+#define OF_PROFILE  FILTER("d.profile = ?3", "(?4 IS NULL OR d.customer = ?4)")
+#define OF_CUSTOMER FILTER("?3 IS NULL", "d.customer = ?4")
+
+static size_t variant(const store_device_query_t *query)
+{
+    return query->profile != NULL ? 1 : query->customer != NULL ? 2 : 0;
+}
 
 static void bind_filter(sqlite3_stmt *stmt, const store_device_query_t *query, const char *like)
 {
@@ -86,7 +98,10 @@ static void bind_filter(sqlite3_stmt *stmt, const store_device_query_t *query, c
 static bool count(store_t *store, const store_device_query_t *query, const char *like,
                   uint64_t *total, err_t *err)
 {
-    sqlite3_stmt *stmt = store_prepare(store, "SELECT count(*)" FROM FILTER, err);
+    static const char *const texts[] = {"SELECT count(*)" FROM OF_ALL,
+                                        "SELECT count(*)" FROM OF_PROFILE,
+                                        "SELECT count(*)" FROM OF_CUSTOMER};
+    sqlite3_stmt *stmt = store_prepare(store, texts[variant(query)], err);
     if (stmt == NULL) {
         return false;
     }
@@ -98,20 +113,25 @@ static bool count(store_t *store, const store_device_query_t *query, const char 
 }
 
 /* One prepared text an order: SQLite can then use the order of the rows. */
-static const char *sorted(store_sort_t sort, bool descending)
+#define SORTED(filter)                                                                             \
+    {                                                                                              \
+        COLUMNS filter " ORDER BY d.row LIMIT ?6 OFFSET ?7",                                       \
+            COLUMNS filter " ORDER BY d.row DESC LIMIT ?6 OFFSET ?7",                              \
+            COLUMNS filter " ORDER BY d.name LIMIT ?6 OFFSET ?7",                                  \
+            COLUMNS filter " ORDER BY d.name DESC LIMIT ?6 OFFSET ?7",                             \
+            COLUMNS filter " ORDER BY p.name, d.row LIMIT ?6 OFFSET ?7",                           \
+            COLUMNS filter " ORDER BY p.name DESC, d.row LIMIT ?6 OFFSET ?7",                      \
+            COLUMNS filter " ORDER BY d.label, d.row LIMIT ?6 OFFSET ?7",                          \
+            COLUMNS filter " ORDER BY d.label DESC, d.row LIMIT ?6 OFFSET ?7",                     \
+    }
+
+static const char *sorted(const store_device_query_t *query)
 {
-    static const char *const texts[] = {
-        COLUMNS FILTER " ORDER BY d.row LIMIT ?6 OFFSET ?7",
-        COLUMNS FILTER " ORDER BY d.row DESC LIMIT ?6 OFFSET ?7",
-        COLUMNS FILTER " ORDER BY d.name LIMIT ?6 OFFSET ?7",
-        COLUMNS FILTER " ORDER BY d.name DESC LIMIT ?6 OFFSET ?7",
-        COLUMNS FILTER " ORDER BY p.name, d.row LIMIT ?6 OFFSET ?7",
-        COLUMNS FILTER " ORDER BY p.name DESC, d.row LIMIT ?6 OFFSET ?7",
-        COLUMNS FILTER " ORDER BY d.label, d.row LIMIT ?6 OFFSET ?7",
-        COLUMNS FILTER " ORDER BY d.label DESC, d.row LIMIT ?6 OFFSET ?7",
-    };
+    static const char *const texts[3][8] = {SORTED(OF_ALL), SORTED(OF_PROFILE),
+                                            SORTED(OF_CUSTOMER)};
+    store_sort_t sort = query->page.sort;
     size_t at = (size_t)sort <= STORE_BY_LABEL ? 2 * (size_t)sort : 0;
-    return texts[at + descending];
+    return texts[variant(query)][at + query->page.descending];
 }
 
 store_result_t store_device_list(store_t *store, const store_device_query_t *query,
@@ -122,8 +142,7 @@ store_result_t store_device_list(store_t *store, const store_device_query_t *que
     if (total != NULL && !count(store, query, like, total, err)) {
         return STORE_FAILED;
     }
-    sqlite3_stmt *stmt =
-        store_prepare(store, sorted(query->page.sort, query->page.descending), err);
+    sqlite3_stmt *stmt = store_prepare(store, sorted(query), err);
     if (stmt == NULL) {
         return STORE_FAILED;
     }

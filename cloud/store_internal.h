@@ -9,7 +9,7 @@
 
 /* Statements are prepared at their first use and kept; the text is the key, by address: always
    pass a literal. */
-#define STORE_STATEMENTS_MAX 96
+#define STORE_STATEMENTS_MAX 160
 
 struct store {
     sqlite3 *db;

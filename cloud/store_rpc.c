@@ -33,7 +33,9 @@ store_result_t store_rpc_get(store_t *store, const store_id_t *id, store_rpc_fn_
     return row == 1 ? STORE_OK : row == 0 ? STORE_NOT_FOUND : STORE_FAILED;
 }
 
-#define FILTER     "WHERE (?1 IS NULL OR device = ?1) AND (?2 IS NULL OR status = ?2)"
+/* Of one device: by the index. */
+#define OF_ALL     "WHERE ?1 IS NULL AND (?2 IS NULL OR status = ?2)"
+#define OF_DEVICE  "WHERE device = ?1 AND (?2 IS NULL OR status = ?2)"
 #define ORDER(way) " ORDER BY created " way ", rowid " way " LIMIT ?3 OFFSET ?4"
 
 static void bind_filter(sqlite3_stmt *stmt, const store_id_t *device, const char *status)
@@ -48,7 +50,13 @@ store_result_t store_rpc_list(store_t *store, const store_id_t *device, const ch
                               const store_page_t *page, store_rpc_fn_t each, void *ctx,
                               uint64_t *total, err_t *err)
 {
-    sqlite3_stmt *stmt = store_prepare(store, "SELECT count(*) FROM rpc " FILTER, err);
+    static const char *const counts[] = {"SELECT count(*) FROM rpc " OF_ALL,
+                                         "SELECT count(*) FROM rpc " OF_DEVICE};
+    static const char *const lists[2][2] = {
+        {COLUMNS OF_ALL ORDER("ASC"), COLUMNS OF_ALL ORDER("DESC")},
+        {COLUMNS OF_DEVICE ORDER("ASC"), COLUMNS OF_DEVICE ORDER("DESC")}};
+    size_t variant = device != NULL;
+    sqlite3_stmt *stmt = store_prepare(store, counts[variant], err);
     if (stmt == NULL) {
         return STORE_FAILED;
     }
@@ -59,8 +67,7 @@ store_result_t store_rpc_list(store_t *store, const store_id_t *device, const ch
     if (row != 1) {
         return STORE_FAILED;
     }
-    stmt = page->descending ? store_prepare(store, COLUMNS FILTER ORDER("DESC"), err)
-                            : store_prepare(store, COLUMNS FILTER ORDER("ASC"), err);
+    stmt = store_prepare(store, lists[variant][page->descending], err);
     if (stmt == NULL) {
         return STORE_FAILED;
     }

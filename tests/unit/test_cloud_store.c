@@ -101,6 +101,56 @@ static void names_are_unique_and_lists_are_paged(void **state)
     assert_int_equal(total, 0);
 }
 
+static void note_title(void *ctx, const store_device_t *d)
+{
+    strcat(ctx, d->customer_title != NULL ? d->customer_title : "-");
+    strcat(ctx, ";");
+}
+
+static void lists_are_of_a_profile_or_a_customer(void **state)
+{
+    (void)state;
+    store_profile_t operating = profile("operating");
+    store_customer_t alice = {.version = -1};
+    strcpy(alice.title, "Alice");
+    assert_int_equal(store_profile_save(store, &operating, NULL), STORE_OK);
+    assert_int_equal(store_customer_save(store, &alice, 0, NULL), STORE_OK);
+    store_device_t more[2] = {{.profile = operating.id, .customer = alice.id},
+                              {.customer = alice.id}};
+    for (int i = 0; i < 2; i++) {
+        snprintf(more[i].name, sizeof more[i].name, "SN-%d", i + 2);
+        assert_int_equal(store_device_save(store, &more[i], 0, NULL), STORE_OK);
+    }
+    const struct {
+        const store_id_t *profile;
+        const store_id_t *customer;
+        const char *names;
+        const char *titles;
+    } rows[] = {
+        {NULL, NULL, "SN-3;SN-2;SN-1;", "Alice;Alice;-;"},
+        {&operating.id, NULL, "SN-2;", "Alice;"},
+        {NULL, &alice.id, "SN-3;SN-2;", "Alice;Alice;"},
+        {&operating.id, &alice.id, "SN-2;", "Alice;"},
+        {&operating.id, &operating.id, "", ""},
+        {&alice.id, NULL, "", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char names[256] = "";
+        char titles[256] = "";
+        uint64_t total;
+        store_device_query_t query = {.page = {.size = 5, .descending = true},
+                                      .active = -1,
+                                      .profile = rows[i].profile,
+                                      .customer = rows[i].customer};
+        assert_int_equal(store_device_list(store, &query, note_name, names, &total, NULL),
+                         STORE_OK);
+        store_device_list(store, &query, note_title, titles, NULL, NULL);
+        assert_string_equal(names, rows[i].names);
+        assert_string_equal(titles, rows[i].titles);
+        assert_int_equal(total, strlen(names) / 5);
+    }
+}
+
 static void versions_lock(void **state)
 {
     (void)state;
@@ -355,6 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_are_unique_and_ordered),
         WITH_STORE(names_are_unique_and_lists_are_paged),
+        WITH_STORE(lists_are_of_a_profile_or_a_customer),
         WITH_STORE(versions_lock),
         WITH_STORE(credentials_belong_to_one_device),
         WITH_STORE(a_profile_in_use_stays),
