@@ -28,17 +28,17 @@ const size_t CORE_FILTER_COUNT = sizeof CORE_FILTERS / sizeof CORE_FILTERS[0];
 static bool has_id(const char *topic, size_t len, const char *prefix, uint32_t *id)
 {
     size_t at = strlen(prefix);
-    uint64_t value = 0;
+    uint32_t value = 0;
     if (len <= at || len > at + 10 || memcmp(topic, prefix, at) != 0) {
         return false;
     }
     for (; at < len; at++) {
-        if (topic[at] < '0' || topic[at] > '9') {
+        if (topic[at] < '0' || topic[at] > '9' || value > INT32_MAX / 10) {
             return false;
         }
-        value = value * 10 + (uint64_t)(topic[at] - '0');
+        value = value * 10 + (uint32_t)(topic[at] - '0');
     }
-    *id = (uint32_t)value;
+    *id = value;
     return value <= INT32_MAX;
 }
 

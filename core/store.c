@@ -2,7 +2,7 @@
 /*
  * What the brain keeps in the settings:
  *
- *     wifi    version 1, epoch, length and text of the SSID, of the passphrase
+ *     wifi    version 2, epoch, SSID and passphrase with their NULs
  *     epoch   16 random bytes, drawn at the first boot and at each reset
  *     lost    i64 count, u64 up to which record (telemetry.c)
  *     config  the kept shared attributes (config.c)
@@ -31,11 +31,20 @@ static const char STEWARD[] = "steward";
 const char CORE_TICKET[] = "ticket";
 const char CORE_PENDING[] = "pending";
 
-#define WIFI_VERSION 1
-#define WIFI_MAX     (3 + CRADLE_EPOCH_SIZE + CRADLE_SSID_MAX + CRADLE_PASSPHRASE_MAX)
-#define LOST_SIZE    16
+#define WIFI_VERSION 2
 
-/* The setting `steward`, byte for byte. */
+/* The settings byte for byte, as this processor has them: no other reads them. */
+typedef struct {
+    uint8_t version;
+    uint8_t epoch[CRADLE_EPOCH_SIZE];
+    cradle_wifi_t wifi;
+} kept_wifi_t;
+
+typedef struct {
+    int64_t count;
+    uint64_t upto;
+} kept_lost_t;
+
 typedef struct {
     uint8_t version;
     uint8_t epoch[CRADLE_EPOCH_SIZE];
@@ -43,17 +52,6 @@ typedef struct {
     uint8_t granted;
     uint8_t floor[4];
 } kept_t;
-
-static void put_le64(uint8_t *to, uint64_t value)
-{
-    bytes_put_le32(to, (uint32_t)value);
-    bytes_put_le32(to + 4, (uint32_t)(value >> 32));
-}
-
-static uint64_t get_le64(const uint8_t *from)
-{
-    return bytes_get_le32(from) | (uint64_t)bytes_get_le32(from + 4) << 32;
-}
 
 static bool set(cradle_device_t *device, const char *name, const void *data, size_t len)
 {
@@ -111,65 +109,40 @@ static void load_steward(cradle_device_t *device)
 
 bool core_store_keep_wifi(cradle_device_t *device)
 {
-    uint8_t blob[WIFI_MAX];
-    size_t at = 0;
-    size_t ssid = strlen(device->wifi.ssid);
-    size_t passphrase = strlen(device->wifi.passphrase);
-    blob[at++] = WIFI_VERSION;
-    memcpy(blob + at, device->epoch, CRADLE_EPOCH_SIZE);
-    at += CRADLE_EPOCH_SIZE;
-    blob[at++] = (uint8_t)ssid;
-    memcpy(blob + at, device->wifi.ssid, ssid);
-    at += ssid;
-    blob[at++] = (uint8_t)passphrase;
-    memcpy(blob + at, device->wifi.passphrase, passphrase);
-    at += passphrase;
-    bool kept = keep_ticket(device) && set(device, WIFI, blob, at);
-    bytes_wipe(blob, sizeof blob);
-    return kept;
-}
-
-/* One length byte and the text; false: it does not fit, or holds a NUL. */
-static bool take_text(const uint8_t *blob, size_t len, size_t *at, char *out, size_t max)
-{
-    if (*at >= len || blob[*at] > max || len - *at - 1 < blob[*at]) {
-        return false;
-    }
-    size_t count = blob[(*at)++];
-    memcpy(out, blob + *at, count);
-    out[count] = '\0';
-    *at += count;
-    return strlen(out) == count;
+    kept_wifi_t kept = {.version = WIFI_VERSION, .wifi = device->wifi};
+    memcpy(kept.epoch, device->epoch, sizeof kept.epoch);
+    bool done = keep_ticket(device) && set(device, WIFI, &kept, sizeof kept);
+    bytes_wipe(&kept, sizeof kept);
+    return done;
 }
 
 /* *fits: the epoch beside them is the device's. */
 static bool load_wifi(cradle_device_t *device, bool *fits)
 {
-    uint8_t blob[WIFI_MAX];
+    kept_wifi_t kept;
     size_t len = 0;
-    size_t at = 1 + CRADLE_EPOCH_SIZE;
-    bool ok = device->port->get(device->port->ctx, WIFI, blob, sizeof blob, &len) && len > at &&
-              blob[0] == WIFI_VERSION &&
-              take_text(blob, len, &at, device->wifi.ssid, CRADLE_SSID_MAX) &&
-              take_text(blob, len, &at, device->wifi.passphrase, CRADLE_PASSPHRASE_MAX) &&
-              at == len && device->wifi.ssid[0] != '\0';
-    *fits = ok && memcmp(blob + 1, device->epoch, CRADLE_EPOCH_SIZE) == 0;
-    bytes_wipe(blob, sizeof blob);
-    if (!ok) {
-        bytes_wipe(&device->wifi, sizeof device->wifi);
+    bool ok = device->port->get(device->port->ctx, WIFI, &kept, sizeof kept, &len) &&
+              len == sizeof kept && kept.version == WIFI_VERSION && kept.wifi.ssid[0] != '\0' &&
+              kept.wifi.ssid[CRADLE_SSID_MAX] == '\0' &&
+              kept.wifi.passphrase[CRADLE_PASSPHRASE_MAX] == '\0';
+    *fits = ok && memcmp(kept.epoch, device->epoch, sizeof kept.epoch) == 0;
+    if (ok) {
+        device->wifi = kept.wifi;
     }
+    bytes_wipe(&kept, sizeof kept);
     return ok;
 }
 
 static void load_lost(cradle_device_t *device)
 {
-    uint8_t blob[LOST_SIZE];
+    kept_lost_t kept;
     size_t len = 0;
-    if (!device->port->get(device->port->ctx, LOST, blob, sizeof blob, &len) || len != LOST_SIZE) {
+    if (!device->port->get(device->port->ctx, LOST, &kept, sizeof kept, &len) ||
+        len != sizeof kept) {
         return;
     }
-    device->lost = (int64_t)get_le64(blob);
-    device->lost_upto = get_le64(blob + 8);
+    device->lost = kept.count;
+    device->lost_upto = kept.upto;
     if (device->lost_upto > 0) {
         /* The power may have gone between counting and trimming. */
         device->port->trim(device->port->ctx, device->lost_upto);
@@ -178,10 +151,8 @@ static void load_lost(cradle_device_t *device)
 
 static void save_lost(cradle_device_t *device)
 {
-    uint8_t blob[LOST_SIZE];
-    put_le64(blob, (uint64_t)device->lost);
-    put_le64(blob + 8, device->lost_upto);
-    set(device, LOST, blob, sizeof blob);
+    const kept_lost_t kept = {device->lost, device->lost_upto};
+    set(device, LOST, &kept, sizeof kept);
 }
 
 void core_store_lost(cradle_device_t *device, int64_t count, uint64_t upto)

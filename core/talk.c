@@ -29,9 +29,7 @@ void core_talk_step(cradle_device_t *device, core_talk_step_t step)
         [CORE_TALK_KEEP] = CRADLE_ACTION_KEEP,
     };
     cradle_steward_t *s = &device->steward;
-    for (unsigned i = CRADLE_ACTION_SIGN; i <= CRADLE_ACTION_POST; i++) {
-        core_unwant(device, (cradle_action_type_t)i);
-    }
+    device->todo &= ~(((2u << CRADLE_ACTION_POST) - 1) & ~((1u << CRADLE_ACTION_SIGN) - 1));
     s->token++;
     s->step = (uint8_t)step;
     if (step < sizeof actions && actions[step] != 0) {

@@ -669,12 +669,16 @@ static void damaged_wifi_is_no_wifi(void **state)
         world_boot(w);
         assert_int_equal(world_status(w).state, CRADLE_UNPROVISIONED);
     }
-    blob[0] = 2; /* a version from the future */
+    blob[0] = 3; /* a version from the future */
     w->port.set(w, "wifi", blob, len);
     world_boot(w);
     assert_int_equal(world_status(w).state, CRADLE_UNPROVISIONED);
-    blob[0] = 1;
+    blob[0] = 2;
     blob[1 + CRADLE_EPOCH_SIZE] = 0; /* no name */
+    w->port.set(w, "wifi", blob, len);
+    world_boot(w);
+    assert_int_equal(world_status(w).state, CRADLE_UNPROVISIONED);
+    memset(blob + 1 + CRADLE_EPOCH_SIZE, 'A', len - 1 - CRADLE_EPOCH_SIZE); /* without an end */
     w->port.set(w, "wifi", blob, len);
     world_boot(w);
     assert_int_equal(world_status(w).state, CRADLE_UNPROVISIONED);
