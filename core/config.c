@@ -107,7 +107,7 @@ static size_t put_entry(char *blob, size_t at, const entry_t *entry)
 static size_t load(cradle_device_t *device, char *blob)
 {
     size_t len = 0;
-    return device->port->get(device->port->ctx, CONFIG, blob, CRADLE_CONFIGS_MAX, &len) ? len : 0;
+    return core_get(device, CONFIG, blob, CRADLE_CONFIGS_MAX, &len) ? len : 0;
 }
 
 /* Replaces, adds or (value NULL) removes one; writes only what changed. */

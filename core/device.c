@@ -26,13 +26,16 @@ void core_disarm(cradle_device_t *device, cradle_timer_t timer)
 
 uint32_t core_backoff(const cradle_device_t *device, uint32_t base, uint32_t cap, unsigned attempt)
 {
-    uint64_t most = attempt < 20 ? (uint64_t)base << attempt : cap;
+    uint32_t most = base;
     uint32_t draw;
+    for (; attempt > 0 && most < cap; attempt--) {
+        most <<= 1;
+    }
     if (most > cap) {
         most = cap;
     }
     device->port->random(device->port->ctx, &draw, sizeof draw);
-    return (uint32_t)((draw * (most + 1)) >> 32);
+    return (uint32_t)(((uint64_t)draw * (most + 1)) >> 32);
 }
 
 void core_topic(cradle_device_t *device, const char *prefix, uint32_t id)
@@ -236,12 +239,10 @@ void cradle_device_status(const cradle_device_t *device, cradle_status_t *status
         .ignored = device->ignored,
         .connections = device->connections,
         .slot = device->slots[device->slot_at],
-        .granted = device->steward.granted,
         .streaming = !core_steward_holds(device),
         .answer = (answer_result_t)device->steward.answer,
         .reason = (answer_reason_t)device->steward.reason,
-        .bundle = device->steward.bundle.version,
-        .leaf = device->steward.leaves[device->slots[device->slot_at]],
+        .leaf = &device->steward.leaves[device->slots[device->slot_at]],
     };
     memcpy(status->epoch, device->epoch, sizeof status->epoch);
 }

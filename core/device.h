@@ -404,12 +404,10 @@ typedef struct {
     uint32_t ignored;       /* messages from the cloud that were not understood, since boot       */
     uint32_t connections;   /* since boot                                                         */
     uint8_t slot;           /* certificate in use or tried                                        */
-    uint8_t granted;        /* slot that waits for its commit, 0: none                            */
     bool streaming;         /* nothing (any more) to ask before telemetry may flow                */
     answer_result_t answer; /* the steward's last; ANSWER_RESULTS: none since boot             */
     answer_reason_t reason; /* of it                                                            */
-    int64_t bundle;         /* version in use; 0: none                                          */
-    cradle_leaf_t leaf;     /* of `slot`                                                        */
+    const cradle_leaf_t *leaf; /* of `slot`; valid until the next call */
     uint8_t epoch[CRADLE_EPOCH_SIZE];
 } cradle_status_t;
 

@@ -104,6 +104,10 @@ void core_trust_verified(cradle_device_t *device, bool good);
 
 /* -- store.c: what is in the settings --------------------------------------------------------- */
 
+/* As the port has them. */
+bool core_get(const cradle_device_t *device, const char *name, void *out, size_t cap, size_t *len);
+void core_erase(cradle_device_t *device, const char *name);
+
 /* Ends a reset that was cut; fills wifi, kept, epoch, lost. */
 void core_store_load(cradle_device_t *device);
 bool core_store_keep_wifi(cradle_device_t *device);

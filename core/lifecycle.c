@@ -99,27 +99,36 @@ static void go_setting_clock(cradle_device_t *device, const char *why)
 
 /* -- provisioning and joining ----------------------------------------------------------------- */
 
+/* False: too long. `out` has room for `max` characters and a NUL, and is filled with NULs. */
+static bool copy(char *out, size_t max, const char *text)
+{
+    size_t len = strlen(text);
+    memset(out, 0, max + 1);
+    if (len > max) {
+        return false;
+    }
+    memcpy(out, text, len);
+    return true;
+}
+
 static void credentials(cradle_device_t *device, const cradle_event_t *event)
 {
-    size_t ssid = strlen(event->u.credentials.ssid);
-    size_t passphrase = strlen(event->u.credentials.passphrase);
+    const char *ticket = event->u.credentials.ticket;
+    cradle_wifi_t wifi;
     if (device->kept) {
         device->impossible++;
         return;
     }
-    if (ssid == 0 || ssid > CRADLE_SSID_MAX || passphrase > CRADLE_PASSPHRASE_MAX) {
+    if (!copy(wifi.ssid, CRADLE_SSID_MAX, event->u.credentials.ssid) ||
+        !copy(wifi.passphrase, CRADLE_PASSPHRASE_MAX, event->u.credentials.passphrase) ||
+        wifi.ssid[0] == '\0') {
         device->joined = CRADLE_JOIN_NOT_FOUND;
         core_want(device, CRADLE_ACTION_PROVISIONING_RESULT);
         return;
     }
-    memset(&device->wifi, 0, sizeof device->wifi);
-    memcpy(device->wifi.ssid, event->u.credentials.ssid, ssid);
-    memcpy(device->wifi.passphrase, event->u.credentials.passphrase, passphrase);
-    bytes_wipe(device->ticket, sizeof device->ticket);
-    if (event->u.credentials.ticket != NULL &&
-        strlen(event->u.credentials.ticket) <= JWS_TICKET_MAX) {
-        memcpy(device->ticket, event->u.credentials.ticket, strlen(event->u.credentials.ticket));
-    }
+    device->wifi = wifi;
+    bytes_wipe(&wifi, sizeof wifi);
+    copy(device->ticket, JWS_TICKET_MAX, ticket != NULL ? ticket : "");
     device->candidate = true;
     device->join_attempt = 0;
     go_joining(device, "new Wi-Fi credentials", 0);
@@ -309,7 +318,7 @@ static void refused(cradle_device_t *device)
     device->refused_attempt += device->refused_attempt < UINT8_MAX;
     device->refused = true;
     device->slot_at = 0;
-    device->rounds += device->rounds < UINT8_MAX;
+    device->rounds++;
     if (device->rounds == CRADLE_STEWARD_ROUNDS && device->steward.answer == ANSWER_STREAM) {
         device->steward.due = true; /* not only tomorrow */
     }
@@ -414,8 +423,6 @@ void core_lifecycle_return(cradle_device_t *device)
 {
     leave_cloud(device, false);
     device->slot_at = 0;
-    device->rounds = 0;
-    device->cloud_attempt = 0;
     device->refused_attempt = 0;
     go_connecting(device, "a new certificate is in place", CRADLE_STEWARD_LEAVE_MS);
 }

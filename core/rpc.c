@@ -7,22 +7,13 @@
  * handler of the same name is not called. "cradle.call" is the steward's doorbell, which has no
  * content: the device says hello, and answers {}.
  */
+#include <string.h>
+
 #include "core/internal.h"
 
-static void put_error(json_writer_t *writer, const char *text)
+static void put(json_writer_t *writer, const char *json)
 {
-    json_object(writer);
-    json_key(writer, "error");
-    json_put_string(writer, text);
-    json_end(writer);
-}
-
-static void put_done(json_writer_t *writer)
-{
-    json_object(writer);
-    json_key(writer, "ok");
-    json_put_bool(writer, true);
-    json_end(writer);
+    json_put_raw(writer, json, strlen(json));
 }
 
 static const cradle_rpc_t *find(const cradle_device_t *device, const json_token_t *method)
@@ -48,15 +39,15 @@ static void call(cradle_device_t *device, const json_token_t *method, const json
     size_t len;
     const cradle_rpc_t *rpc = find(device, method);
     if (rpc == NULL) {
-        put_error(writer, "unknown method");
+        put(writer, "{\"error\":\"unknown method\"}");
         return;
     }
     if (!rpc->call(device->product->ctx, params, writer)) {
         begin(device, writer);
-        put_error(writer, "failed");
+        put(writer, "{\"error\":\"failed\"}");
     } else if (!json_writer_done(writer, &len) || len == 0) {
         begin(device, writer);
-        put_error(writer, "the answer is too long, or no answer");
+        put(writer, "{\"error\":\"the answer is too long, or no answer\"}");
     }
 }
 
@@ -76,10 +67,9 @@ void core_rpc_request(cradle_device_t *device, uint32_t id, const char *json, si
     bool bell = device->steward.there && json_equals(&method, "cradle.call");
     begin(device, &writer);
     if (reboot || reset) {
-        put_done(&writer);
+        put(&writer, "{\"ok\":true}");
     } else if (bell) {
-        json_object(&writer);
-        json_end(&writer);
+        put(&writer, "{}");
     } else {
         call(device, &method, &params, &writer);
     }

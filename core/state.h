@@ -64,7 +64,7 @@ typedef struct {
     bool claim;  /* answered *claim*                        */
     bool ticket; /* there is one in the settings            */
     bool renew;
-    bool fresh;  /* the certificate is new: no renewal of it at its first hello */
+    bool fresh;  /* just renewed, or refused: no renewal at the next hello */
     bool commit; /* answered *commit first*                 */
     bool fetch;  /* a newer bundle                          */
     bool press;
@@ -84,7 +84,7 @@ typedef struct {
     uint16_t payload;
     uint16_t payload_len;
     uint16_t signature;
-    uint32_t rpc;
+    uint16_t rpc;
     uint8_t nonce[JWS_NONCE_SIZE];
     jws_bytes_t chain[ANSWER_CHAIN];
     uint8_t spare; /* slot that the chain goes to */

@@ -25,7 +25,6 @@ static void load_leaves(cradle_device_t *device)
 {
     cradle_steward_t *s = &device->steward;
     uint8_t in_use = device->slots[device->slot_at];
-    uint8_t newer;
     memset(s->leaves, 0, sizeof s->leaves);
     for (uint8_t i = 0; i < CRADLE_SLOTS; i++) {
         s->has[i] =
@@ -34,18 +33,16 @@ static void load_leaves(cradle_device_t *device)
     if (!s->has[0]) {
         s->leaves[0].not_after = device->facts.birth_not_after;
     }
+    uint8_t newer = s->leaves[2].counter > s->leaves[1].counter ? 2 : 1;
+    const uint8_t order[CRADLE_SLOTS] = {newer, (uint8_t)(3 - newer), 0};
     device->slot_count = 0;
-    newer = s->leaves[2].counter > s->leaves[1].counter ? 2 : 1;
-    for (uint8_t i = 0; i < 2; i++, newer = (uint8_t)(3 - newer)) {
-        if (s->has[newer]) {
-            device->slots[device->slot_count++] = newer;
-        }
-    }
-    device->slots[device->slot_count++] = 0;
     device->slot_at = 0;
-    for (uint8_t i = 0; i < device->slot_count; i++) {
-        if (device->slots[i] == in_use && device->cloud_on) {
-            device->slot_at = i;
+    for (uint8_t i = 0; i < CRADLE_SLOTS; i++) {
+        if (s->has[order[i]] || order[i] == 0) {
+            if (order[i] == in_use && device->cloud_on) {
+                device->slot_at = device->slot_count;
+            }
+            device->slots[device->slot_count++] = order[i];
         }
     }
 }
@@ -53,7 +50,7 @@ static void load_leaves(cradle_device_t *device)
 static void drop_slot(cradle_device_t *device, uint8_t slot)
 {
     cradle_steward_t *s = &device->steward;
-    device->port->erase(device->port->ctx, SLOTS[slot]);
+    core_erase(device, SLOTS[slot]);
     if (s->granted == slot) {
         s->granted = 0;
         core_store_keep_steward(device);
@@ -179,16 +176,9 @@ static void rest(cradle_device_t *device, uint32_t after, const char *why)
 
 static void wait_as_told(cradle_device_t *device)
 {
-    static const char *const says[ANSWER_RESULTS] = {
-        [ANSWER_STREAM] = "the steward says stream",
-        [ANSWER_HOLD] = "held back until somebody claims it",
-        [ANSWER_PENDING] = "handing over",
-        [ANSWER_HELD] = "the claim is held",
-        [ANSWER_REFUSED] = "the steward refuses",
-    };
-    const char *why = says[device->steward.answer];
     device->steward.attempt = 0;
-    rest(device, device->steward.after * 1000, why != NULL ? why : "");
+    rest(device, device->steward.after * 1000,
+         device->steward.answer == ANSWER_PENDING ? "handing over" : "the steward has it wait");
 }
 
 /* The next question at once, unless that has been so too often. */
@@ -207,14 +197,14 @@ static void hurry(cradle_device_t *device)
 void core_steward_silent(cradle_device_t *device)
 {
     cradle_steward_t *s = &device->steward;
-    if (s->step != CORE_TALK_IDLE && s->method == STATEMENT_BUNDLE) {
+    if (s->method == STATEMENT_BUNDLE) {
         s->fetch = false; /* no reason to ask nothing else */
     }
     core_talk_drop(device);
     s->after = 0;
     s->reason = ANSWER_NO_REASON;
     uint32_t wait = core_backoff(device, CRADLE_STEWARD_BASE_MS, CRADLE_STEWARD_CAP_MS, s->attempt);
-    s->attempt += s->attempt < UINT8_MAX;
+    s->attempt++; /* begins anew after 256 */
     rest(device, wait, "the steward does not answer");
 }
 
@@ -229,13 +219,8 @@ void core_steward_unsaid(cradle_device_t *device)
 
 void core_steward_fetched(cradle_device_t *device)
 {
-    cradle_steward_t *s = &device->steward;
-    s->fetch = false;
-    if (s->after > 0 && !s->claim && !s->ticket && !s->renew) {
-        wait_as_told(device);
-    } else {
-        hurry(device);
-    }
+    device->steward.fetch = false;
+    hurry(device); /* at least a hello, which reports it */
 }
 
 static void hello_now(cradle_device_t *device)
@@ -267,7 +252,7 @@ void core_steward_press(cradle_device_t *device)
 static void forget_claim(cradle_device_t *device)
 {
     device->steward.claim = false;
-    device->port->erase(device->port->ctx, CORE_PENDING);
+    core_erase(device, CORE_PENDING);
     core_store_drop_ticket(device);
 }
 
@@ -313,7 +298,7 @@ static void stream(cradle_device_t *device, const answer_t *answer)
         return;
     }
     s->press = false;
-    bool fresh = s->fresh; /* one that is short-lived, or a clock gone wrong: once a hello */
+    bool fresh = s->fresh; /* renewed, or refused that: not once more before the next hello */
     s->fresh = false;
     s->renew = !fresh && (answer->result == ANSWER_RENEW ||
                           (device->clock_set && core_talk_days(device, used) <= CRADLE_RENEW_DAYS));
@@ -321,12 +306,11 @@ static void stream(cradle_device_t *device, const answer_t *answer)
         hurry(device); /* who owns it is not settled yet */
         return;
     }
-    if (!s->streaming && !s->renew) {
-        s->streaming = true;
-        core_store_keep_steward(device);
+    bool begins = !s->streaming && (fresh || answer->result == ANSWER_STREAM);
+    s->streaming = s->streaming || begins;
+    core_store_keep_steward(device);
+    if (begins) {
         core_lifecycle_stream(device);
-    } else {
-        core_store_keep_steward(device);
     }
     if (s->renew || s->fetch) {
         hurry(device);
@@ -352,7 +336,7 @@ static void hello_answered(cradle_device_t *device, const answer_t *answer)
         break;
     default: /* ANSWER_HOLD, ANSWER_PENDING */
         s->hello = answer->result == ANSWER_PENDING;
-        if (s->fetch || (s->ticket && answer->result == ANSWER_HOLD)) {
+        if (s->fetch || (s->ticket && !s->hello)) {
             hurry(device);
         } else {
             wait_as_told(device);
@@ -408,7 +392,7 @@ static void drop_pending(cradle_device_t *device)
 {
     cradle_steward_t *s = &device->steward;
     uint8_t used = in_use(device);
-    device->port->erase(device->port->ctx, CORE_PENDING);
+    core_erase(device, CORE_PENDING);
     if (s->granted != 0) {
         drop_slot(device, s->granted);
         load_leaves(device);
@@ -439,6 +423,7 @@ static void refused(cradle_device_t *device, const answer_t *answer)
 {
     cradle_steward_t *s = &device->steward;
     s->claim = false;
+    s->fresh = s->renew;
     s->renew = false;
     switch (answer_reason_do(answer->reason)) {
     case ANSWER_DO_HELLO:

@@ -58,6 +58,16 @@ static bool set(cradle_device_t *device, const char *name, const void *data, siz
     return device->port->set(device->port->ctx, name, data, len);
 }
 
+bool core_get(const cradle_device_t *device, const char *name, void *out, size_t cap, size_t *len)
+{
+    return device->port->get(device->port->ctx, name, out, cap, len);
+}
+
+void core_erase(cradle_device_t *device, const char *name)
+{
+    device->port->erase(device->port->ctx, name);
+}
+
 static void draw_epoch(cradle_device_t *device)
 {
     device->port->random(device->port->ctx, device->epoch, sizeof device->epoch);
@@ -67,7 +77,7 @@ static void draw_epoch(cradle_device_t *device)
 void core_store_drop_ticket(cradle_device_t *device)
 {
     device->steward.ticket = false;
-    device->port->erase(device->port->ctx, CORE_TICKET);
+    core_erase(device, CORE_TICKET);
 }
 
 /* Before the Wi-Fi that it came with: without that it is dropped at boot. */
@@ -96,8 +106,8 @@ static void load_steward(cradle_device_t *device)
     cradle_steward_t *s = &device->steward;
     kept_t kept;
     size_t len = 0;
-    if (!device->port->get(device->port->ctx, STEWARD, &kept, sizeof kept, &len) ||
-        len != sizeof kept || kept.version != 1) {
+    if (!core_get(device, STEWARD, &kept, sizeof kept, &len) || len != sizeof kept ||
+        kept.version != 1) {
         return;
     }
     s->floor = bytes_get_le32(kept.floor);
@@ -121,8 +131,8 @@ static bool load_wifi(cradle_device_t *device, bool *fits)
 {
     kept_wifi_t kept;
     size_t len = 0;
-    bool ok = device->port->get(device->port->ctx, WIFI, &kept, sizeof kept, &len) &&
-              len == sizeof kept && kept.version == WIFI_VERSION && kept.wifi.ssid[0] != '\0' &&
+    bool ok = core_get(device, WIFI, &kept, sizeof kept, &len) && len == sizeof kept &&
+              kept.version == WIFI_VERSION && kept.wifi.ssid[0] != '\0' &&
               kept.wifi.ssid[CRADLE_SSID_MAX] == '\0' &&
               kept.wifi.passphrase[CRADLE_PASSPHRASE_MAX] == '\0';
     *fits = ok && memcmp(kept.epoch, device->epoch, sizeof kept.epoch) == 0;
@@ -137,8 +147,7 @@ static void load_lost(cradle_device_t *device)
 {
     kept_lost_t kept;
     size_t len = 0;
-    if (!device->port->get(device->port->ctx, LOST, &kept, sizeof kept, &len) ||
-        len != sizeof kept) {
+    if (!core_get(device, LOST, &kept, sizeof kept, &len) || len != sizeof kept) {
         return;
     }
     device->lost = kept.count;
@@ -168,9 +177,9 @@ void core_store_reset(cradle_device_t *device)
 {
     const cradle_port_t *port = device->port;
     set(device, RESET, "1", 1);
-    port->erase(port->ctx, WIFI);
-    port->erase(port->ctx, CONFIG);
-    port->erase(port->ctx, CORE_PENDING);
+    core_erase(device, WIFI);
+    core_erase(device, CONFIG);
+    core_erase(device, CORE_PENDING);
     core_store_drop_ticket(device);
     port->trim(port->ctx, UINT64_MAX);
     if (port->purge != NULL) {
@@ -185,7 +194,7 @@ void core_store_reset(cradle_device_t *device)
     device->kept = false;
     device->candidate = false;
     draw_epoch(device);
-    port->erase(port->ctx, RESET);
+    core_erase(device, RESET);
 }
 
 void core_store_new_epoch(cradle_device_t *device)
@@ -200,15 +209,14 @@ void core_store_new_epoch(cradle_device_t *device)
 
 void core_store_load(cradle_device_t *device)
 {
-    const cradle_port_t *port = device->port;
     uint8_t mark[1];
     size_t len = 0;
     bool fits;
-    if (port->get(port->ctx, RESET, mark, sizeof mark, &len)) {
+    if (core_get(device, RESET, mark, sizeof mark, &len)) {
         core_store_reset(device);
     }
     load_lost(device);
-    bool known = port->get(port->ctx, EPOCH, device->epoch, sizeof device->epoch, &len) &&
+    bool known = core_get(device, EPOCH, device->epoch, sizeof device->epoch, &len) &&
                  len == sizeof device->epoch;
     device->kept = load_wifi(device, &fits);
     if (!known || (device->kept && !fits)) {
@@ -217,7 +225,7 @@ void core_store_load(cradle_device_t *device)
     load_steward(device);
     uint8_t ticket[JWS_TICKET_MAX];
     device->steward.ticket =
-        device->kept && port->get(port->ctx, CORE_TICKET, ticket, sizeof ticket, &len);
+        device->kept && core_get(device, CORE_TICKET, ticket, sizeof ticket, &len);
     bytes_wipe(ticket, sizeof ticket);
     if (!device->kept) {
         core_store_drop_ticket(device);

@@ -83,7 +83,7 @@ static void write_statement(cradle_device_t *device, const void *csr, size_t csr
     say.press = s->press;
     say.csr = (jws_bytes_t){csr, csr_len};
     if (s->method == STATEMENT_CLAIM && s->ticket) {
-        device->port->get(device->port->ctx, CORE_TICKET, ticket, sizeof ticket, &len);
+        core_get(device, CORE_TICKET, ticket, sizeof ticket, &len);
         say.ticket = (jws_text_t){ticket, len};
     }
     bool ok =
@@ -141,8 +141,7 @@ bool core_talk_send(cradle_device_t *device)
     if (s->step != CORE_TALK_SEND || s->posted) {
         return false;
     }
-    s->rpc = (s->rpc + 1) & INT32_MAX;
-    core_topic(device, CORE_TOPIC_STEWARD, s->rpc);
+    core_topic(device, CORE_TOPIC_STEWARD, ++s->rpc);
     sent(device);
     return true;
 }
@@ -151,15 +150,14 @@ void core_talk_fill(cradle_device_t *device, cradle_action_t *action)
 {
     cradle_steward_t *s = &device->steward;
     uint8_t *message = (uint8_t *)device->message;
+    action->u.request.token = s->token; /* the first member of all of them */
     switch (action->type) {
     case CRADLE_ACTION_SIGN:
-        action->u.sign.token = s->token;
         action->u.sign.slot = s->signer;
         action->u.sign.data = device->message + s->at;
         action->u.sign.len = s->len;
         break;
     case CRADLE_ACTION_VERIFY:
-        action->u.verify.token = s->token;
         action->u.verify.key = s->step == CORE_TALK_BUNDLE ? device->facts.anchor : s->bundle.key;
         action->u.verify.key_len =
             s->step == CORE_TALK_BUNDLE ? device->facts.anchor_len : BUNDLE_SPKI_SIZE;
@@ -168,7 +166,6 @@ void core_talk_fill(cradle_device_t *device, cradle_action_t *action)
         action->u.verify.signature = message + s->signature;
         break;
     case CRADLE_ACTION_KEEP:
-        action->u.keep.token = s->token;
         action->u.keep.slot = s->spare;
         action->u.keep.counter = core_steward_counter(device);
         memcpy(action->u.keep.chain, s->chain, sizeof s->chain);
@@ -177,10 +174,8 @@ void core_talk_fill(cradle_device_t *device, cradle_action_t *action)
         action->u.post.data = device->message;
         action->u.post.len = device->message_len;
         sent(device);
-        action->u.post.token = s->token;
         break;
     default: /* CRADLE_ACTION_REQUEST */
-        action->u.request.token = s->token;
         break;
     }
 }

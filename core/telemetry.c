@@ -19,12 +19,16 @@ enum { DATED = 1, UNDATED = 2 };
 
 /* -- time ------------------------------------------------------------------------------------- */
 
+/* Before the firmware was built, or the steward signed, it cannot be. */
+static int64_t least(const cradle_device_t *device)
+{
+    int64_t built = device->facts.built;
+    return (built > device->steward.floor ? built : device->steward.floor) * 1000;
+}
+
 void core_telemetry_clock(cradle_device_t *device, int64_t unix_ms)
 {
-    /* Before the firmware was built, or the steward signed, it cannot be: a broken or lying time
-     * server. */
-    if (unix_ms < device->facts.built * 1000 || unix_ms < (int64_t)device->steward.floor * 1000 ||
-        unix_ms <= 0) {
+    if (unix_ms < least(device) || unix_ms <= 0) { /* a broken or lying time server */
         device->ignored++;
         return;
     }
@@ -48,9 +52,7 @@ void core_telemetry_floor(cradle_device_t *device, int64_t unix_s)
 
 int64_t core_telemetry_now(const cradle_device_t *device)
 {
-    int64_t least =
-        device->facts.built > device->steward.floor ? device->facts.built : device->steward.floor;
-    return device->clock_set ? (int64_t)device->now + device->offset : least * 1000;
+    return device->clock_set ? (int64_t)device->now + device->offset : least(device);
 }
 
 /* A time stamp that no other record has. */
@@ -182,6 +184,12 @@ uint64_t core_telemetry_dropped(const cradle_device_t *device)
     return dropped > 0 ? (uint64_t)dropped : 0;
 }
 
+static void put(json_writer_t *writer, const char *key, int64_t value)
+{
+    json_key(writer, key);
+    json_put_i64(writer, value);
+}
+
 void core_telemetry_health(cradle_device_t *device)
 {
     json_writer_t writer;
@@ -189,17 +197,13 @@ void core_telemetry_health(cradle_device_t *device)
     core_arm(device, CRADLE_TIMER_HEALTH, CRADLE_HEALTH_MS);
     json_writer_init(&writer, device->message, CRADLE_VALUES_MAX + 1);
     json_object(&writer);
-    json_key(&writer, "uptime_s");
-    json_put_i64(&writer, (int64_t)((device->now - device->booted) / 1000));
+    put(&writer, "uptime_s", (int64_t)((device->now - device->booted) / 1000));
     uint8_t slot = device->slots[device->slot_at];
     if (device->clock_set && device->steward.leaves[slot].not_after != 0) {
-        json_key(&writer, "cert_days_left");
-        json_put_i64(&writer, core_talk_days(device, slot));
+        put(&writer, "cert_days_left", core_talk_days(device, slot));
     }
-    json_key(&writer, "dropped");
-    json_put_i64(&writer, (int64_t)core_telemetry_dropped(device));
-    json_key(&writer, "connections");
-    json_put_i64(&writer, device->connections);
+    put(&writer, "dropped", (int64_t)core_telemetry_dropped(device));
+    put(&writer, "connections", device->connections);
     json_end(&writer);
     if (json_writer_done(&writer, &len)) {
         queue(device, device->message, len);

@@ -14,29 +14,28 @@ static const char BUNDLE[] = "bundle";
 
 enum { KEPT, BORN, OFFERED };
 
-static bool copy(cradle_device_t *device, jws_text_t offered, size_t *len)
+/* Without a text: the one in the settings. */
+static bool copy(cradle_device_t *device, jws_text_t text, size_t *len)
 {
-    const char *text = device->steward.source == BORN ? device->facts.bundle : offered.text;
-    *len = device->steward.source == BORN ? device->facts.bundle_len : offered.len;
-    if (device->steward.source == KEPT) {
-        return device->port->get(device->port->ctx, BUNDLE, device->message, sizeof device->message,
-                                 len);
+    *len = text.len;
+    if (text.text == NULL) {
+        return core_get(device, BUNDLE, device->message, sizeof device->message, len);
     }
-    if (text == NULL || *len > sizeof device->message) {
+    if (text.len > sizeof device->message) {
         return false;
     }
-    memcpy(device->message, text, *len);
+    memcpy(device->message, text.text, text.len);
     return true;
 }
 
 /* The signature is asked about; false: not worth it. */
-static bool look(cradle_device_t *device, jws_text_t offered)
+static bool look(cradle_device_t *device, jws_text_t text)
 {
     cradle_steward_t *s = &device->steward;
     bundle_t bundle;
     jws_t jws;
     size_t len = 0;
-    if (!copy(device, offered, &len) || !core_talk_take_apart(device, JWS_BUNDLE, len, &jws) ||
+    if (!copy(device, text, &len) || !core_talk_take_apart(device, JWS_BUNDLE, len, &jws) ||
         bundle_read(&jws, device->message + s->payload, s->payload_len, &bundle) != JWS_OK ||
         !bundle_replaces(&bundle, jws_text(device->facts.site), s->bundle.version)) {
         return false;
@@ -44,10 +43,9 @@ static bool look(cradle_device_t *device, jws_text_t offered)
     s->next.version = bundle.version;
     memcpy(s->next.kid, bundle.steward_kid, sizeof s->next.kid);
     memcpy(s->next.key, bundle.steward.data, sizeof s->next.key);
-    if (!copy(device, offered, &len) || !core_talk_take_apart(device, JWS_BUNDLE, len, &jws)) {
+    if (!copy(device, text, &len) || !core_talk_take_apart(device, JWS_BUNDLE, len, &jws)) {
         return false;
     }
-    device->message_len = (uint16_t)len;
     core_talk_step(device, CORE_TALK_BUNDLE);
     return true;
 }
@@ -56,12 +54,12 @@ static bool look(cradle_device_t *device, jws_text_t offered)
 static void go_on(cradle_device_t *device)
 {
     cradle_steward_t *s = &device->steward;
-    const jws_text_t none = {NULL, 0};
-    while (s->source <= BORN) {
-        if (look(device, none)) {
+    for (; s->source <= BORN; s->source++) {
+        const jws_text_t text = {s->source == BORN ? device->facts.bundle : NULL,
+                                 device->facts.bundle_len};
+        if (look(device, text)) {
             return;
         }
-        s->source++;
     }
     s->loaded = true;
     core_talk_step(device, CORE_TALK_IDLE);

@@ -403,11 +403,13 @@ static void add_details(const device_t *device, cradle_state_t to, char *text, s
     cradle_device_status(&device->brain, &status);
     if (to == CRADLE_ASKING && status.reason != ANSWER_NO_REASON) {
         snprintf(text + len, cap - len, ". %s", answer_reason_text(status.reason));
+    } else if (to == CRADLE_ASKING && status.answer != ANSWER_RESULTS) {
+        snprintf(text + len, cap - len, ". Its answer: %s", answer_result_name(status.answer));
     } else if (to == CRADLE_CONNECTING && status.refused) {
         int64_t now = cradle_device_now(&device->brain) / 1000;
-        bytes_to_hex(status.leaf.hash, sizeof status.leaf.hash, hash, sizeof hash);
+        bytes_to_hex(status.leaf->hash, sizeof status.leaf->hash, hash, sizeof hash);
         snprintf(text + len, cap - len, ". Serial number %s, certificate %.16s..., %lld days left",
-                 device->boot.sn, hash, (long long)((status.leaf.not_after - now) / 86400));
+                 device->boot.sn, hash, (long long)((status.leaf->not_after - now) / 86400));
     }
 }
 

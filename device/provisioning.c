@@ -136,7 +136,7 @@ static bool cradle_info(void *ctx, uint32_t session, const uint8_t *in, size_t i
     (void)in;
     (void)in_len;
     service->handler.status(service->handler.ctx, &status);
-    bytes_to_base64url(status.leaf.hash, sizeof status.leaf.hash, leaf, sizeof leaf);
+    bytes_to_base64url(status.leaf->hash, sizeof status.leaf->hash, leaf, sizeof leaf);
     bytes_to_base64url(status.epoch, sizeof status.epoch, epoch, sizeof epoch);
     json_writer_init(&w, (char *)out, cap);
     json_object(&w);

@@ -14,33 +14,51 @@ const char *answer_result_name(answer_result_t result)
     return (unsigned)result < ANSWER_RESULTS ? RESULTS[result] : "?";
 }
 
-static const struct {
-    const char *name;
-    answer_do_t what;
-} REASONS[ANSWER_REASONS] = {
-    [ANSWER_NO_REASON] = {"?", ANSWER_DO_WAIT},
-    [ANSWER_STALE] = {"stale", ANSWER_DO_NEW_EPOCH},
-    [ANSWER_DENIED] = {"denied", ANSWER_DO_OTHER_KEY},
-    [ANSWER_ONLY_HELLO] = {"only-hello", ANSWER_DO_WAIT},
-    [ANSWER_HELLO_FIRST] = {"hello-first", ANSWER_DO_HELLO},
-    [ANSWER_COMMIT_FIRST] = {"commit-first", ANSWER_DO_COMMIT},
-    [ANSWER_OLD_KEY] = {"old-key", ANSWER_DO_OTHER_KEY},
-    [ANSWER_EXPIRED] = {"expired", ANSWER_DO_OTHER_KEY},
-    [ANSWER_STOLEN] = {"stolen", ANSWER_DO_WAIT},
-    [ANSWER_NOT_GRANTED] = {"not-granted", ANSWER_DO_DROP_PENDING},
-    [ANSWER_NO_TICKET] = {"no-ticket", ANSWER_DO_HELLO},
-    [ANSWER_TICKET_EXPIRED] = {"ticket-expired", ANSWER_DO_DROP_TICKET},
-    [ANSWER_TICKET_BAD] = {"ticket-bad", ANSWER_DO_DROP_TICKET},
-    [ANSWER_TICKET_DEVICE] = {"ticket-device", ANSWER_DO_DROP_TICKET},
-    [ANSWER_TICKET_EPOCH] = {"ticket-epoch", ANSWER_DO_DROP_TICKET},
-    [ANSWER_TICKET_USED] = {"ticket-used", ANSWER_DO_DROP_TICKET},
-    [ANSWER_TAKEN] = {"taken", ANSWER_DO_DROP_TICKET},
-    [ANSWER_TWO_CODES] = {"two-codes", ANSWER_DO_HELLO},
-    [ANSWER_CLAIMS_OFF] = {"claims-off", ANSWER_DO_DROP_TICKET},
-    [ANSWER_CSR] = {"csr", ANSWER_DO_DROP_PENDING},
-    [ANSWER_OWNER] = {"owner", ANSWER_DO_WAIT},
-    [ANSWER_OPERATOR] = {"operator", ANSWER_DO_WAIT},
-    [ANSWER_OTHER] = {"other", ANSWER_DO_WAIT},
+static const char *const REASONS[ANSWER_REASONS] = {
+    [ANSWER_NO_REASON] = "?",
+    [ANSWER_STALE] = "stale",
+    [ANSWER_DENIED] = "denied",
+    [ANSWER_ONLY_HELLO] = "only-hello",
+    [ANSWER_HELLO_FIRST] = "hello-first",
+    [ANSWER_COMMIT_FIRST] = "commit-first",
+    [ANSWER_OLD_KEY] = "old-key",
+    [ANSWER_EXPIRED] = "expired",
+    [ANSWER_STOLEN] = "stolen",
+    [ANSWER_NOT_GRANTED] = "not-granted",
+    [ANSWER_NO_TICKET] = "no-ticket",
+    [ANSWER_TICKET_EXPIRED] = "ticket-expired",
+    [ANSWER_TICKET_BAD] = "ticket-bad",
+    [ANSWER_TICKET_DEVICE] = "ticket-device",
+    [ANSWER_TICKET_EPOCH] = "ticket-epoch",
+    [ANSWER_TICKET_USED] = "ticket-used",
+    [ANSWER_TAKEN] = "taken",
+    [ANSWER_TWO_CODES] = "two-codes",
+    [ANSWER_CLAIMS_OFF] = "claims-off",
+    [ANSWER_CSR] = "csr",
+    [ANSWER_OWNER] = "owner",
+    [ANSWER_OPERATOR] = "operator",
+    [ANSWER_OTHER] = "other",
+};
+
+/* Those that are not here: wait. */
+static const uint8_t DOES[ANSWER_REASONS] = {
+    [ANSWER_STALE] = ANSWER_DO_NEW_EPOCH,
+    [ANSWER_DENIED] = ANSWER_DO_OTHER_KEY,
+    [ANSWER_HELLO_FIRST] = ANSWER_DO_HELLO,
+    [ANSWER_COMMIT_FIRST] = ANSWER_DO_COMMIT,
+    [ANSWER_OLD_KEY] = ANSWER_DO_OTHER_KEY,
+    [ANSWER_EXPIRED] = ANSWER_DO_OTHER_KEY,
+    [ANSWER_NOT_GRANTED] = ANSWER_DO_DROP_PENDING,
+    [ANSWER_NO_TICKET] = ANSWER_DO_HELLO,
+    [ANSWER_TICKET_EXPIRED] = ANSWER_DO_DROP_TICKET,
+    [ANSWER_TICKET_BAD] = ANSWER_DO_DROP_TICKET,
+    [ANSWER_TICKET_DEVICE] = ANSWER_DO_DROP_TICKET,
+    [ANSWER_TICKET_EPOCH] = ANSWER_DO_DROP_TICKET,
+    [ANSWER_TICKET_USED] = ANSWER_DO_DROP_TICKET,
+    [ANSWER_TAKEN] = ANSWER_DO_DROP_TICKET,
+    [ANSWER_TWO_CODES] = ANSWER_DO_HELLO,
+    [ANSWER_CLAIMS_OFF] = ANSWER_DO_DROP_TICKET,
+    [ANSWER_CSR] = ANSWER_DO_DROP_PENDING,
 };
 
 /* Apart from the words, so that a chip that never shows them does not carry them. */
@@ -77,7 +95,7 @@ static const char *const TEXTS[ANSWER_REASONS] = {
 
 const char *answer_reason_name(answer_reason_t reason)
 {
-    return (unsigned)reason < ANSWER_REASONS ? REASONS[reason].name : "?";
+    return (unsigned)reason < ANSWER_REASONS ? REASONS[reason] : "?";
 }
 
 const char *answer_reason_text(answer_reason_t reason)
@@ -87,5 +105,5 @@ const char *answer_reason_text(answer_reason_t reason)
 
 answer_do_t answer_reason_do(answer_reason_t reason)
 {
-    return (unsigned)reason < ANSWER_REASONS ? REASONS[reason].what : ANSWER_DO_WAIT;
+    return (unsigned)reason < ANSWER_REASONS ? (answer_do_t)DOES[reason] : ANSWER_DO_WAIT;
 }

@@ -210,6 +210,8 @@ static void decide(sim_t *sim, sim_cert_t *cert, const statement_t *say, answer_
         hear_hello(sim, cert, answer);
     } else if (say->method == STATEMENT_CLAIM) {
         hear_claim(sim, say, answer);
+    } else if (say->method == STATEMENT_RENEW && sim->no_renewals) {
+        refuse(answer, ANSWER_OPERATOR);
     } else if (say->method == STATEMENT_RENEW) {
         answer->result = ANSWER_CHAIN_IS;
         grant(sim, say, answer);

@@ -51,6 +51,7 @@ typedef struct {
     world_t world;
     uint32_t next_key;
     int days; /* of each certificate */
+    bool no_renewals;
     /* the steward's record */
     sim_cert_t certs[SIM_CERTS];
     uint32_t serials;

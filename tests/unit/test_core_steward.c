@@ -38,9 +38,9 @@ static void assert_settled(sim_t *sim, uint32_t key)
     assert_false(fake_has(sim->world.fake, "pending"));
     cradle_status_t status = world_status(&sim->world);
     assert_int_equal(status.state, CRADLE_ONLINE);
-    assert_int_equal(status.granted, 0);
+    assert_int_equal(sim->world.device.steward.granted, 0);
     assert_int_equal(sim_key(sim), key);
-    assert_int_equal(sim_cert(sim, status.leaf.hash)->standing, CERT_CURRENT);
+    assert_int_equal(sim_cert(sim, status.leaf->hash)->standing, CERT_CURRENT);
 }
 
 /* -- hello ------------------------------------------------------------------------------------- */
@@ -312,13 +312,13 @@ static bool survives_cut(unsigned seed, int cut, bool before)
         }
     }
     bool cut_came = sim.world.fake->cut_at < 0;
-    if (sim.telemetry == 0 || world_status(&sim.world).granted != 0) {
+    if (sim.telemetry == 0 || sim.world.device.steward.granted != 0) {
         cradle_status_t s = world_status(&sim.world);
         fail_msg("cut at write %d (%s): %s, %s", cut, before ? "before" : "after",
                  cradle_state_name(s.state), s.why);
     }
     if (world_status(&sim.world).provisioned && sim.asked[STATEMENT_CLAIM] > 0) {
-        assert_int_equal(sim_cert(&sim, world_status(&sim.world).leaf.hash)->standing,
+        assert_int_equal(sim_cert(&sim, world_status(&sim.world).leaf->hash)->standing,
                          CERT_CURRENT);
         assert_false(fake_has(sim.world.fake, "ticket"));
         assert_false(fake_has(sim.world.fake, "pending"));
@@ -380,30 +380,33 @@ static void replayed_done(void **state)
 static void newer_bundle(void **state)
 {
     sim_t *sim = *state;
+    const int64_t *version = &sim->world.device.steward.bundle.version;
     sim->open = true;
     sim->bundle_version = 2;
-    sim->bundle_steward = SIM_OTHER_STEWARD;
     sim_provision(sim, NULL);
     assert_true(sim_until_stream(sim, MINUTE));
     sim_live(sim, MINUTE);
     assert_int_equal(sim->asked[STATEMENT_BUNDLE], 1);
-    assert_int_equal(world_status(&sim->world).bundle, 2);
-    sim->signs = SIM_OTHER_STEWARD;
+    assert_int_equal(*version, 2);
+    assert_int_equal(sim->said.bundle, 2); /* and says so */
     sim_boot(sim);
     sim_live(sim, MINUTE);
-    assert_int_equal(world_status(&sim->world).bundle, 2);
+    assert_int_equal(*version, 2);
     assert_int_equal(sim->asked[STATEMENT_BUNDLE], 1);
-    assert_int_equal(sim->said.bundle, 2);
+    sim->bundle_version = 3;
+    sim->bundle_steward = sim->signs = SIM_OTHER_STEWARD;
+    sim_boot(sim);
+    sim_live(sim, 5 * MINUTE);
+    assert_int_equal(*version, 3);
     /* The former steward's key is worth nothing now, and an older bundle brings it not back. */
-    sim->signs = SIM_STEWARD;
     sim->bundle_version = 1;
-    sim->bundle_steward = SIM_STEWARD;
+    sim->bundle_steward = sim->signs = SIM_STEWARD;
     world_simple(&sim->world, CRADLE_EVENT_RESET);
     sim_act(sim);
     assert_true(fake_has(sim->world.fake, "bundle"));
     sim_provision(sim, NULL);
     assert_false(sim_until_stream(sim, 2 * (uint64_t)HOUR));
-    assert_int_equal(world_status(&sim->world).bundle, 2);
+    assert_int_equal(*version, 3);
 }
 
 /* A breached steward makes a bundle of its own. */
@@ -416,7 +419,7 @@ static void forged_offer(void **state)
     sim_provision(sim, NULL);
     sim_live(sim, HOUR);
     assert_true(sim->asked[STATEMENT_BUNDLE] > 0);
-    assert_int_equal(world_status(&sim->world).bundle, 1);
+    assert_int_equal(sim->world.device.steward.bundle.version, 1);
     assert_false(fake_has(sim->world.fake, "bundle"));
     assert_true(sim_until_stream(sim, MINUTE)); /* it streams all the same */
 }
@@ -430,7 +433,7 @@ static void rolled_steward(void **state)
     sim->bundle_steward = sim->signs = SIM_OTHER_STEWARD;
     sim_provision(sim, NULL);
     assert_true(sim_until_stream(sim, 5 * MINUTE));
-    assert_int_equal(world_status(&sim->world).bundle, 2);
+    assert_int_equal(sim->world.device.steward.bundle.version, 2);
 }
 
 static void forged_bundle(void **state)
@@ -448,7 +451,7 @@ static void forged_bundle(void **state)
         sim.world.facts.bundle_len = strlen(sim.world.facts.bundle);
         sim_provision(&sim, NULL);
         assert_false(sim_until_stream(&sim, HOUR));
-        assert_int_equal(world_status(&sim.world).bundle, 0);
+        assert_int_equal(sim.world.device.steward.bundle.version, 0);
         sim.bundle_version = 1; /* but the true one may still be had */
         assert_true(sim_until_stream(&sim, 2 * (uint64_t)HOUR));
         sim_free(&sim);
@@ -533,6 +536,26 @@ static void short_lived(void **state)
     sim_live(sim, 50 * (uint64_t)HOUR);
     assert_in_range(sim->asked[STATEMENT_RENEW], 2, 3);
     assert_true(sim_until_stream(sim, MINUTE));
+}
+
+/* A steward that renews nothing keeps nobody from streaming, whether it says so or asks for it. */
+static void renewal_refused(void **state)
+{
+    sim_t *sim = *state;
+    sim->open = true;
+    sim->days = 20;
+    sim->no_renewals = true;
+    sim_provision(sim, NULL);
+    assert_true(sim_until_stream(sim, MINUTE));
+    sim_live(sim, HOUR);
+    assert_int_equal(sim->asked[STATEMENT_RENEW], 1);
+    world_simple(&sim->world, CRADLE_EVENT_RESET);
+    sim_act(sim);
+    sim->renew = true;
+    sim_provision(sim, NULL);
+    assert_true(sim_until_stream(sim, 2 * MINUTE));
+    sim_live(sim, HOUR);
+    assert_int_equal(sim->asked[STATEMENT_RENEW], 2);
 }
 
 /* The cloud lets none of the certificates in: after three rounds the steward itself is asked. */
@@ -688,6 +711,7 @@ int main(void)
         TEST(slot_dropped),
         TEST(renewal),
         TEST(short_lived),
+        TEST(renewal_refused),
         TEST(https_after_three_rounds),
         TEST(https_when_streaming),
         TEST(nobody_is_there),
