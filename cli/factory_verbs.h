@@ -14,6 +14,8 @@
 extern const cli_verb_t factory_verb_assemble;
 extern const cli_verb_t factory_verb_flash;
 extern const cli_verb_t factory_verb_identity;
+extern const cli_verb_t factory_verb_label;
+extern const cli_verb_t factory_verb_pack;
 
 /* ---- one line in, one line out: for a barcode scanner, a person, or a pipe ---- */
 

@@ -253,29 +253,6 @@ static int export(const cli_t *cli, int argc, char **argv)
     return CLI_DONE;
 }
 
-static int pack(const cli_t *cli, int argc, char **argv)
-{
-    site_t site;
-    const char *path = NULL;
-    uint64_t count;
-    err_t err = ERR_INIT;
-    const option_t options[] = {
-        {"out", 'o', OPTION_TEXT, &path, "FILE", "where the list goes"},
-        {0},
-    };
-    if (!options_parse(options, &argc, argv, 0, 0, &err) || !site_open(&site, cli->site, &err) ||
-        !factory_pack(&site, path, &count, &err)) {
-        return cli_fail(&err);
-    }
-    if (cli->json) {
-        printf("{\"units\":%" PRIu64 "}\n", count);
-    } else {
-        printf("%s lists %" PRIu64 " unit%s.\n", path == NULL ? FACTORY_PACK : path, count,
-               count == 1 ? "" : "s");
-    }
-    return CLI_DONE;
-}
-
 static int adopt(const cli_t *cli, int argc, char **argv)
 {
     site_t site;
@@ -332,15 +309,6 @@ static const cli_verb_t OWN[] = {
      .run = export,
      .help = "The file is made with mode 0600: it holds the unit's private key.\n\n"
              "example:\n  cradle factory export SN-000001 -o unit.bin\n"},
-    {.name = "pack",
-     .summary = "the pack list: what the steward must know of all units",
-     .usage = "cradle factory pack [--out FILE]",
-     .run = pack,
-     .help = "  -o, --out FILE   where it goes (default factory/pack.json of the site)\n\n"
-             "JSON: serial number, certificate and advertised name of each unit, nothing secret.\n"
-             "Every unit's image is read and compared with custody; the file is replaced in one\n"
-             "step.\n\n"
-             "example:\n  cradle factory pack --out shipment.json\n"},
     {.name = "adopt",
      .summary = "make a unit of a key and certificates from elsewhere",
      .usage = "cradle factory adopt --key FILE --cert FILE --chain FILE [--foreign]",
@@ -359,7 +327,8 @@ static const cli_verb_t OWN[] = {
 static int factory(const cli_t *cli, int argc, char **argv)
 {
     static const cli_verb_t *const STATIONS[] = {&factory_verb_assemble, &factory_verb_flash,
-                                                 &factory_verb_identity};
+                                                 &factory_verb_identity, &factory_verb_label,
+                                                 &factory_verb_pack};
     cli_verb_t verbs[sizeof STATIONS / sizeof *STATIONS + sizeof OWN / sizeof *OWN];
     size_t count = 0;
     for (size_t i = 0; i < sizeof STATIONS / sizeof *STATIONS; i++) {

@@ -73,12 +73,14 @@ static const cli_verb_t VERBS[] = {
     {.name = "import",
      .summary = "take a pack list into the record",
      .usage = "cradle steward import [PACKLIST.json] [--claims on|off] [--lock open|release]\n"
-              "           [--unclaimed hold|keep] [--dispose delete|reassign] [--all]",
+              "           [--unclaimed hold|keep] [--dispose delete|reassign] [--all]\n"
+              "           [--unsigned]",
      .run = steward_import,
      .help = "Says which units were shipped, and their policy (defaults: claims on, lock open,\n"
              "unclaimed hold, dispose delete). All or nothing. Units that are on record keep\n"
              "their owner, and their policy unless --all is given. Without a file it is the\n"
-             "site's factory/pack.json.\n\n"
+             "site's factory/pack.json. Its signature (.jws beside it) must be the line's, made\n"
+             "with keys/pack.key; a list that has none is taken with --unsigned.\n\n"
              "examples:\n"
              "  cradle factory pack && cradle steward import\n"
              "  cradle steward import shipment.json --lock release --all\n"},

@@ -114,13 +114,33 @@ typedef struct {
    possession in it belongs on a label: wipe it where it is not needed. */
 bool factory_show(const site_t *site, const char *sn, factory_detail_t *detail, err_t *err);
 
-/* Writes the pack list for the steward, all units in the order of factory_each:
+typedef struct {
+    const char *path; /* of the list; NULL: factory/pack.json of the site                       */
+    const char *csv;  /* the same as a table for people, without certificates; NULL: none       */
+    const char *const *sns; /* which units; NULL: all that were not scrapped                    */
+    size_t count;           /* of `sns`                                                         */
+    bool ship; /* custody is to say that they left the house (kind "ship", with the list's hash) */
+} factory_pack_t;
+
+typedef struct {
+    uint64_t units;
+    uint64_t shipped;    /* now: they were not before                                            */
+    uint64_t unlabelled; /* listed without a label; they are not marked as shipped               */
+    char sha256[65];     /* of the list */
+} factory_packed_t;
+
+/* Writes the pack list for the steward, in the order of factory_each or of `sns`:
        {"v":1,"site":"<id>","units":[{"sn":"..","leaf":"<base64 of the DER>",
-        "service":"ESP-PROV-A1B2","code_hash":null}]}
-   Each image is read and checked as factory_show does it; one that fails ends it with that error.
-   `path` NULL: factory/pack.json of the site. The file is replaced in one step, so that it is never
-   half there. *count (may be NULL): units in it. */
-bool factory_pack(const site_t *site, const char *path, uint64_t *count, err_t *err);
+        "service":"ESP-PROV-A1B2","code_hash":null or "<64 hex>"}],
+        "custody":{"writer":"line","seq":9,"hash":"<64 hex>","number":3}}
+   code_hash is that of the last label; custody is a checkpoint (custody/custody.h), taken after the
+   last unit was read, or null. Each image is read and checked as factory_show does it; one that
+   fails ends it with that error, and so does a unit of `sns` that was scrapped or, with `ship`, has
+   no label. The list is signed (site/pack.h): pack.jws beside it. Each file is replaced in one
+   step; an old signature goes first, so that it never stands beside another list. The CSV has
+   sn,service,leaf_sha256,code_hash,not_after. */
+bool factory_pack(const site_t *site, const factory_pack_t *wanted, factory_packed_t *result,
+                  err_t *err);
 
 /* "ESP-PROV-A1B2" of a MAC text; false when it is none. */
 bool factory_service_name(const char *mac, char out[FACTORY_SERVICE_SIZE]);

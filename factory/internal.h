@@ -67,6 +67,28 @@ bool factory_unit_write(const site_t *site, const factory_files_t *files,
 
 bool factory_units_sync(const site_t *site, err_t *err);
 
+/* Not synced: factory_sync does that for many files at once, with all of the file system that the
+   directory is on. */
+bool factory_file_write(const char *path, const void *data, size_t len, mode_t mode, err_t *err);
+bool factory_sync(const char *path, err_t *err);
+
+/* What the stations after the identity wrote of a unit; of each kind the last entry counts. */
+typedef struct {
+    bool scrapped;
+    bool test_failed;
+    bool labelled;
+    bool relabel; /* it was reworked since: the label is of a former identity */
+    bool has_code;
+    char code_hash[65]; /* of the label; hex */
+    bool shipped;       /* and not reworked since */
+} factory_marks_t;
+
+/* An SN that custody does not know has none. */
+bool factory_marks(custody_t *custody, const char *sn, factory_marks_t *marks, err_t *err);
+
+/* Held while labels are drawn and while a shipment is marked. */
+#define FACTORY_LABEL_LOCK "factory-label"
+
 /* What identity.bin holds, parsed: key and certificate belong together and are about unit->sn; a
    bundle is signed by the anchor key of device.json. Sets the hashes and not_after of *unit.
    `content` is freed by the caller when it succeeded. */

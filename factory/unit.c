@@ -73,8 +73,7 @@ static bool build_image(const factory_files_t *files, uint8_t *image, err_t *err
     return spiffs_build(&config, list, count, image, err);
 }
 
-/* Not synced: factory_units_sync does that for many files at once. */
-static bool write_file(const char *path, const void *data, size_t len, mode_t mode, err_t *err)
+bool factory_file_write(const char *path, const void *data, size_t len, mode_t mode, err_t *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd < 0) {
@@ -97,18 +96,20 @@ static bool write_file(const char *path, const void *data, size_t len, mode_t mo
 }
 
 /* syncfs, not fsync: one call for the block's files, their directories and the entries of these. */
-bool factory_units_sync(const site_t *site, err_t *err)
+bool factory_sync(const char *path, err_t *err)
 {
-    char path[FILE_PATH_MAX];
-    if (!site_path(site, "factory/units", path, err)) {
-        return false;
-    }
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool ok = (fd >= 0 && syncfs(fd) == 0) || err_errno(err, "cannot sync %s", path);
     if (fd >= 0) {
         close(fd);
     }
     return ok;
+}
+
+bool factory_units_sync(const site_t *site, err_t *err)
+{
+    char path[FILE_PATH_MAX];
+    return site_path(site, "factory/units", path, err) && factory_sync(path, err);
 }
 
 static bool write_files(const site_t *site, const factory_unit_t *unit, const uint8_t *image,
@@ -119,9 +120,9 @@ static bool write_files(const site_t *site, const factory_unit_t *unit, const ui
     int n = snprintf(chip, sizeof chip, "{\"mac\":\"%s\"}\n", unit->mac);
     return site_unit_path(site, unit->sn, NULL, path, err) && file_make_dirs(path, 0700, err) &&
            site_unit_path(site, unit->sn, "identity.bin", path, err) &&
-           write_file(path, image, FACTORY_IDENTITY_SIZE, 0600, err) &&
+           factory_file_write(path, image, FACTORY_IDENTITY_SIZE, 0600, err) &&
            site_unit_path(site, unit->sn, "chip.json", path, err) &&
-           write_file(path, chip, (size_t)n, 0644, err);
+           factory_file_write(path, chip, (size_t)n, 0644, err);
 }
 
 /* What was read is what was written, and the cloud would let it in. */

@@ -42,7 +42,7 @@ static const struct {
 };
 
 /* Keys for one use each, without a certificate: always P-256, because devices verify with them. */
-static const char *const bare_keys[] = {"firmware", "anchor", "steward", "bench"};
+static const char *const bare_keys[] = {"firmware", "anchor", "steward", "bench", "pack"};
 
 typedef struct {
     pki_signer_t *signer[CAS];

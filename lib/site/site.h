@@ -6,7 +6,7 @@
  *     cradle.json                     settings; its presence makes the directory a site
  *     ca/NAME.crt                     root, product, line, renewal, server-root, server-issuing;
  *                                     cloud-root, if the cloud's certificate comes from elsewhere
- *     keys/NAME.key (0600), NAME.pub  the same, and firmware, anchor, steward, bench (with .pub)
+ *     keys/NAME.key (0600), NAME.pub  the same; firmware, anchor, steward, bench, pack (with .pub)
  *     cloud/                          server.crt (leaf + server-issuing), server.key, cloud.db
  *     factory/                        custody.db, base.bin, units/SN/{identity.bin,chip.json}
  *     devices/SN/                     what a simulated unit wrote

@@ -74,7 +74,11 @@ $cradle factory pack >/dev/null
 is "a pack list" '{"added":2,"known":0}' "$($cradle steward import --lock release --json)"
 is "the same once more" '{"added":0,"known":2}' "$($cradle steward import --json)"
 sed 's/"site":"[0-9a-f]*"/"site":"00000000000000000000000000000000"/' "$site/factory/pack.json" >other.json
-refuses "another site's" 1 'another site' $cradle steward import other.json
+refuses "a list without a signature" 1 'no signature' $cradle steward import other.json
+refuses "another site's" 1 'another site' $cradle steward import other.json --unsigned
+cp "$site/factory/pack.jws" other.jws
+refuses "a changed list" 1 'changed after it was signed' $cradle steward import other.json
+refuses "a changed list, --unsigned" 1 'changed after it was signed' $cradle steward import other.json --unsigned
 is "unknown yet" unknown "$(steward '/api/device?sn=SN-000001' -H "Authorization: Bearer $token" | member state)"
 is "its policy" release "$($cradle steward show SN-000001 --json | member lock)"
 $cradle steward release SN-000001 >/dev/null

@@ -81,7 +81,7 @@ static void test_what_is_there(void **state)
 {
     (void)state;
     const char *cas[] = {"root", "product", "line", "renewal", "server-root", "server-issuing"};
-    const char *bare[] = {"firmware", "anchor", "steward", "bench"};
+    const char *bare[] = {"firmware", "anchor", "steward", "bench", "pack"};
     char path[FILE_PATH_MAX];
     site_t site;
     err_t err = ERR_INIT;
