@@ -124,8 +124,7 @@ static ASN1_OCTET_STRING *key_identifier(const X509 *cert)
     return id;
 }
 
-/* What the issuer says of itself, if it does; a foreign CA may have used another method. */
-static ASN1_OCTET_STRING *issuer_identifier(X509 *issuer)
+ASN1_OCTET_STRING *pki_issuer_identifier(X509 *issuer)
 {
     const ASN1_OCTET_STRING *own = X509_get0_subject_key_id(issuer);
     return own == NULL ? key_identifier(issuer) : ASN1_OCTET_STRING_dup(own);
@@ -137,7 +136,8 @@ bool pki_key_identifiers_add(X509 *cert, X509 *issuer, err_t *err)
     AUTHORITY_KEYID *authority = AUTHORITY_KEYID_new();
     bool ok = own != NULL && authority != NULL;
     if (ok) {
-        authority->keyid = issuer == NULL ? ASN1_OCTET_STRING_dup(own) : issuer_identifier(issuer);
+        authority->keyid =
+            issuer == NULL ? ASN1_OCTET_STRING_dup(own) : pki_issuer_identifier(issuer);
         ok = authority->keyid != NULL &&
              X509_add1_ext_i2d(cert, NID_subject_key_identifier, own, 0, X509V3_ADD_APPEND) == 1 &&
              X509_add1_ext_i2d(cert, NID_authority_key_identifier, authority, 0,

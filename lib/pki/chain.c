@@ -380,16 +380,27 @@ static bool step_common_name(check_t *check)
 }
 
 /* In the order of the enum: alerts first. */
-static const step_t path_steps[] = {
-    step_form,        step_keys,
-    step_signatures,  step_origin,
-    step_issuers,     step_path_lengths,
-    step_names,       step_complete,
-    step_denied,      step_begun,
-    step_not_over,    step_not_a_ca,
-    step_key_usage,   step_extended_key_usage,
-    step_common_name,
+static const struct {
+    step_t step;
+    const char *rule;
+} path_steps[] = {
+    {step_form, "extensions and dates can be read"},
+    {step_keys, "keys and signature algorithms"},
+    {step_signatures, "each is signed by the next"},
+    {step_origin, "leads to this product CA"},
+    {step_issuers, "issuers are CAs"},
+    {step_path_lengths, "path lengths"},
+    {step_names, "name constraints"},
+    {step_complete, "complete up to the product CA"},
+    {step_denied, "not on the deny-list"},
+    {step_begun, "valid already"},
+    {step_not_over, "not expired"},
+    {step_not_a_ca, "the leaf is no CA"},
+    {step_key_usage, "key usage"},
+    {step_extended_key_usage, "for a TLS client"},
+    {step_common_name, "one common name"},
 };
+#define STEPS (sizeof path_steps / sizeof path_steps[0])
 
 /* Hashes each certificate, and cuts the path off behind the first product CA above the leaf. */
 static bool begin(check_t *check, X509 *const *chain, size_t count)
@@ -423,14 +434,33 @@ pki_chain_result_t pki_chain_check(const pki_trust_t *trust, X509 *const *chain,
     check_t check = {.trust = trust, .policy = policy, .verdict = verdict};
     *verdict = (pki_chain_verdict_t){PKI_CHAIN_OK, 0, ""};
     bool ok = begin(&check, chain, count);
-    for (size_t i = 0; ok && i < sizeof path_steps / sizeof path_steps[0]; i++) {
+    for (size_t i = 0; ok && i < STEPS; i++) {
         /* A leaf that the store knows by its hash needs no way to a CA. */
-        if (path_steps[i] == step_origin && policy->leaf_known) {
+        if (path_steps[i].step == step_origin && policy->leaf_known) {
             continue;
         }
-        ok = path_steps[i](&check);
+        ok = path_steps[i].step(&check);
     }
     return verdict->result;
+}
+
+void pki_chain_explain(const pki_trust_t *trust, X509 *const *chain, size_t count,
+                       const pki_chain_policy_t *policy, pki_chain_rule_t each, void *context)
+{
+    pki_chain_verdict_t verdict = {PKI_CHAIN_OK, 0, ""};
+    check_t check = {.trust = trust, .policy = policy, .verdict = &verdict};
+    if (!begin(&check, chain, count)) {
+        each(context, "a chain of 1 to 8 certificates", &verdict);
+        return;
+    }
+    for (size_t i = 0; i < STEPS; i++) {
+        if (path_steps[i].step == step_origin && policy->leaf_known) {
+            continue;
+        }
+        verdict = (pki_chain_verdict_t){PKI_CHAIN_OK, 0, ""};
+        path_steps[i].step(&check);
+        each(context, path_steps[i].rule, &verdict);
+    }
 }
 
 pki_chain_result_t pki_chain_check_stack(const pki_trust_t *trust, X509 *leaf,

@@ -101,8 +101,17 @@ typedef struct {
 pki_chain_result_t pki_chain_check(const pki_trust_t *trust, X509 *const *chain, size_t count,
                                    const pki_chain_policy_t *policy, pki_chain_verdict_t *verdict);
 
-/* The same for what OpenSSL hands out (SSL_get_peer_cert_chain, X509_STORE_CTX_get0_untrusted). In
-   a server's SSL_get_peer_cert_chain the leaf is missing: pass it as `leaf`, else NULL. */
+/* Every rule by itself, for a person who wants to know all that is wrong: `each` is called with the
+   rule in words and its verdict. Nothing is decided by this: after a first failure the later
+   verdicts say little (a chain with a gap has many faults). */
+typedef void (*pki_chain_rule_t)(void *context, const char *rule,
+                                 const pki_chain_verdict_t *verdict);
+void pki_chain_explain(const pki_trust_t *trust, X509 *const *chain, size_t count,
+                       const pki_chain_policy_t *policy, pki_chain_rule_t each, void *context);
+
+/* pki_chain_check for what OpenSSL hands out (SSL_get_peer_cert_chain,
+   X509_STORE_CTX_get0_untrusted). In a server's SSL_get_peer_cert_chain the leaf is missing: pass
+   it as `leaf`, else NULL. */
 struct stack_st_X509;
 pki_chain_result_t pki_chain_check_stack(const pki_trust_t *trust, X509 *leaf,
                                          const struct stack_st_X509 *stack,

@@ -36,6 +36,10 @@ bool pki_extension_add(X509 *cert, int nid, const char *value, err_t *err);
    (NULL: its own). */
 bool pki_key_identifiers_add(X509 *cert, X509 *issuer, err_t *err);
 
+/* The issuer's subjectKeyIdentifier: what it says of itself, if it does (a foreign CA may have used
+   another method), or computed. The caller frees it. */
+ASN1_OCTET_STRING *pki_issuer_identifier(X509 *issuer);
+
 /* The issuer is a CA that may sign this: its key fits, CA:TRUE, keyCertSign, room in its path
    length when `for_ca`, and the dates lie within its own. */
 bool pki_issuer_check(const pki_issuer_t *issuer, const pki_body_t *body, bool for_ca, err_t *err);
