@@ -85,7 +85,20 @@ void frontdoor_as_thingsboard(frontdoor_t *door)
     door->lax = true;
 }
 
+void frontdoor_use_deny(frontdoor_t *door, site_deny_t *deny)
+{
+    door->deny = deny;
+}
+
 /* ---- the handshake ---- */
+
+static void refresh_deny(frontdoor_t *door)
+{
+    err_t err = ERR_INIT;
+    if (door->deny != NULL && !site_deny_refresh(door->deny, &err)) {
+        cloud_log(LOG_ERROR, "deny-list", "why=\"%s\"", err.text);
+    }
+}
 
 void frontdoor_refused(const char *peer, const frontdoor_guest_t *guest, const char *how,
                        const char *reason, const char *text)
@@ -145,9 +158,12 @@ int frontdoor_handshake(frontdoor_t *door, frontdoor_guest_t *guest, const char 
     if (door->lax) {
         return frontdoor_lax_handshake(door, guest, peer, leaf, chain);
     }
+    refresh_deny(door);
     const pki_chain_policy_t policy = {.now = clock_wall_ms() / 1000,
                                        .leaf_known =
-                                           frontdoor_is_known(door, guest->leaf.credentials_id)};
+                                           frontdoor_is_known(door, guest->leaf.credentials_id),
+                                       .denied = door->deny == NULL ? NULL : site_deny_hook,
+                                       .context = door->deny};
     if (resumed) {
         X509 *const only[] = {leaf};
         pki_chain_check(door->trust, only, 1, &policy, &guest->verdict);

@@ -5,9 +5,9 @@
  * alert, and at CONNECT (frontdoor_connect), where everything else ends in CONNACK 5.
  *
  *   TLS alert   bad signature, foreign CA, an issuer that is no CA, malformed, weak key
- *   CONNACK 5   unknown leaf without its chain up to the product CA, wrong dates, wrong usage, no
- *               usable CN; an older leaf than the one on record; a name that is taken by a device
- * of another profile or with other credentials; a profile that makes no devices
+ *   CONNACK 5   unknown leaf without its chain up to the product CA, denied, wrong dates, wrong
+ * usage, no usable CN; an older leaf than the one on record; a name that is taken by a device of
+ * another profile or with other credentials; a profile that makes no devices
  *
  * Nothing is touched before everything is checked, and every change is committed before the device
  * is told that it is in. A resumed session is judged like a new one: its leaf must still be the
@@ -25,6 +25,7 @@
 #include "base/err.h"
 #include "cloud/store.h"
 #include "pki/chain.h"
+#include "site/deny.h"
 
 struct stack_st_X509;
 
@@ -41,6 +42,11 @@ void frontdoor_close(frontdoor_t *door);
    over all profiles, and makes the device or gives it the newest comer's credentials, whatever the
    dates say; CONNECT then wants the dates and the credentials to be right. */
 void frontdoor_as_thingsboard(frontdoor_t *door);
+
+/* From now on, nobody on the site's deny-list comes in; its file is looked at in each handshake.
+   NULL ends that. The watch stays the caller's and must outlive the door. A session that is open
+   already is not ended by it. */
+void frontdoor_use_deny(frontdoor_t *door, site_deny_t *deny);
 
 /* What the handshake found out, kept by the connection until CONNECT. */
 typedef struct {

@@ -8,6 +8,7 @@
 struct frontdoor {
     store_t *store;
     pki_trust_t *trust;
+    site_deny_t *deny;    /* NULL: none */
     char product_key[65]; /* SHA3 of the product CA: the lobby's provisionDeviceKey */
     bool lax;             /* as ThingsBoard */
 };

@@ -46,6 +46,7 @@ typedef struct {
     store_t *store;
     pki_chain_t product, issuing, chain;
     EVP_PKEY *key;
+    site_deny_t *deny;
     frontdoor_t *door;
     hub_t *hub;
     forward_t *forward; /* NULL: no steward */
@@ -111,9 +112,14 @@ static bool load_certificates(cloud_t *c, err_t *err)
 static bool open_store(cloud_t *c, const arguments_t *a, err_t *err)
 {
     char path[FILE_PATH_MAX];
-    return site_path(&c->site, "cloud/cloud.db", path, err) &&
-           store_open(&c->store, &(store_settings_t){path, a->durable}, err) &&
-           frontdoor_open(&c->door, c->store, &c->product, &c->issuing, err);
+    bool ok = site_path(&c->site, "cloud/cloud.db", path, err) &&
+              store_open(&c->store, &(store_settings_t){path, a->durable}, err) &&
+              site_deny_watch(&c->site, &c->deny, err) &&
+              frontdoor_open(&c->door, c->store, &c->product, &c->issuing, err);
+    if (ok) {
+        frontdoor_use_deny(c->door, c->deny);
+    }
+    return ok;
 }
 
 static void on_shared_saved(void *ctx, const store_id_t *device, const char *json, size_t len)
@@ -298,6 +304,7 @@ static void close_all(cloud_t *c)
     auth_close(c->auth);
     hub_close(c->hub);
     frontdoor_close(c->door);
+    site_deny_close(c->deny);
     store_close(c->store);
     pki_key_free(c->key);
     pki_chain_free(&c->chain);

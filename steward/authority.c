@@ -12,12 +12,14 @@
 #include "pki/key.h"
 #include "pki/signer.h"
 #include "site/ca.h"
+#include "site/deny.h"
 
 struct authority {
     pki_chain_t product; /* one certificate */
     pki_chain_t issuing;
     pki_trust_t *trust;
     pki_signer_t *signer;
+    site_deny_t *deny;
     X509 *renewal;
     uint8_t renewal_der[RECORD_CERT_MAX];
     size_t renewal_len;
@@ -31,7 +33,8 @@ bool authority_open(authority_t **authority, const site_t *site, err_t *err)
         return err_set(err, ERR_SYSTEM, "out of memory");
     }
     bool ok = site_device_trust(site, &a->product, &a->issuing, &a->trust, err) &&
-              site_key_path(site, "renewal", path, err) && pki_signer_open(path, &a->signer, err);
+              site_deny_watch(site, &a->deny, err) && site_key_path(site, "renewal", path, err) &&
+              pki_signer_open(path, &a->signer, err);
     if (ok) {
         a->renewal = a->issuing.cert[SITE_RENEWAL];
         ok = pki_cert_to_der(a->renewal, a->renewal_der, sizeof a->renewal_der, &a->renewal_len,
@@ -51,6 +54,7 @@ void authority_close(authority_t *a)
         return;
     }
     pki_signer_close(a->signer);
+    site_deny_close(a->deny);
     pki_trust_free(a->trust);
     pki_chain_free(&a->issuing);
     pki_chain_free(&a->product);
@@ -87,6 +91,12 @@ bool authority_leaf_good(const authority_t *a, const uint8_t *der, size_t len, c
     }
     pki_cert_free(leaf);
     return ok;
+}
+
+bool authority_denied(const authority_t *a, const uint8_t sha256[JWS_HASH_SIZE])
+{
+    site_deny_refresh(a->deny, NULL);
+    return site_deny_has(a->deny, sha256);
 }
 
 static bool key_hash(const EVP_PKEY *key, uint8_t hash[JWS_HASH_SIZE], err_t *err)

@@ -26,6 +26,10 @@ void authority_close(authority_t *authority);
 bool authority_leaf_good(const authority_t *authority, const uint8_t *der, size_t len,
                          const char *sn, int64_t now, err_t *err);
 
+/* The certificate with that SHA-256 is on the site's deny-list (site/deny.h), whose file is looked
+   at each time. A list that becomes unreadable changes nothing: the former one stays in force. */
+bool authority_denied(const authority_t *authority, const uint8_t sha256[JWS_HASH_SIZE]);
+
 /* Fills in sn, hash, key, cert, not_after of a row from a certificate; the rest becomes zero. */
 bool authority_key_row(const uint8_t *der, size_t len, const char *sn, record_key_t *row,
                        err_t *err);

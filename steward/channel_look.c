@@ -150,6 +150,11 @@ static bool look_key(asking_t *a)
         !record_keys(record, a->sn, any_key, &rows, &a->err)) {
         return false;
     }
+    if (authority_denied(a->channel->s.authority, a->jws.x5t)) {
+        a->note = "its certificate is on the site's deny-list";
+        a->facts.key = FACT_KEY_UNKNOWN;
+        return true;
+    }
     if (found) {
         a->facts.key = strcmp(a->key.sn, a->sn) == 0 ? FACT_KEY_REGISTERED : FACT_KEY_OTHER_SN;
         return true;

@@ -161,7 +161,9 @@ static bool take_unknown(journal_t *j, record_unit_t *unit, const lobby_entry_t 
                 (device.has_leaf || err_set(&why, ERR_INPUT, "it has no certificate")) &&
                 authority_leaf_good(j->s.authority, device.leaf, device.leaf_len, device.name,
                                     now / 1000, &why) &&
-                authority_key_row(device.leaf, device.leaf_len, device.name, &row, &why);
+                authority_key_row(device.leaf, device.leaf_len, device.name, &row, &why) &&
+                (!authority_denied(j->s.authority, row.hash) ||
+                 err_set(&why, ERR_INPUT, "its certificate is on the site's deny-list"));
     if (!good) {
         journal_log(j, "ALERT %.64s in the lobby is not ours (%s); %s", device.name, why.text,
                     j->s.keep_lobby ? "left alone" : "deleted");
