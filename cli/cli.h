@@ -21,6 +21,7 @@ typedef struct {
     const char *site;    /* -C DIR, default "." */
     bool json;           /* --json anywhere before or after the verb */
     const char *program; /* argv[0], to find cradle-cloud beside it */
+    int passphrase_fd; /* --passphrase-fd N, before or after the verb; -1: the terminal is asked */
 } cli_t;
 
 typedef struct cli_verb {

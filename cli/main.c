@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/passphrase.h"
 
 static const cli_verb_t *const VERBS[] = {
     &cli_verb_init,    &cli_verb_ca,     &cli_verb_factory,     &cli_verb_cloud,
@@ -22,14 +26,30 @@ static void print_overview(FILE *out)
         fprintf(out, "  %-12s %s\n", VERBS[i]->name, VERBS[i]->summary);
     }
     fputs("\n  -C DIR     the site to work in (default: the current directory)\n"
-          "  --json     results as JSON, for programs\n\n"
+          "  --json     results as JSON, for programs\n"
+          "  --passphrase-fd N   passphrases of key files are lines from this descriptor, one for\n"
+          "             each encrypted key that is opened (default: asked for on the terminal)\n\n"
           "`cradle help VERB` shows a verb's options and examples. `cradle demo` tells the whole\n"
           "story on this machine, and is the best first step.\n",
           out);
 }
 
-/* Takes what belongs to every verb out of the arguments: -C DIR before the verb, --json anywhere
-   up to a "--". */
+/* Takes what belongs to every verb out of the arguments: -C DIR before the verb, --json and
+   --passphrase-fd anywhere up to a "--". */
+static bool take_descriptor(cli_t *cli, const char *text, err_t *err)
+{
+    char *end;
+    long fd = text == NULL ? -1 : strtol(text, &end, 10);
+    if (cli->passphrase_fd >= 0 || fd < 0 || fd > INT_MAX || *end != '\0' || text[0] == '\0' ||
+        fcntl((int)fd, F_GETFD) == -1) {
+        return err_set(err, ERR_USAGE,
+                       "--passphrase-fd wants one open file descriptor; open it in the shell, as "
+                       "in: cradle ... --passphrase-fd 3 3<FILE");
+    }
+    cli->passphrase_fd = (int)fd;
+    return true;
+}
+
 static bool take_globals(cli_t *cli, int *argc, char **argv, err_t *err)
 {
     int kept = 0;
@@ -43,6 +63,15 @@ static bool take_globals(cli_t *cli, int *argc, char **argv, err_t *err)
                 return err_set(err, ERR_USAGE, "-C needs a directory");
             }
             cli->site = argv[++i];
+        } else if (!literal && strcmp(argv[i], "--passphrase-fd") == 0) {
+            const char *fd = i + 1 == *argc ? NULL : argv[++i];
+            if (!take_descriptor(cli, fd, err)) {
+                return false;
+            }
+        } else if (!literal && strncmp(argv[i], "--passphrase-fd=", 16) == 0) {
+            if (!take_descriptor(cli, argv[i] + 16, err)) {
+                return false;
+            }
         } else {
             literal = literal || strcmp(argv[i], "--") == 0;
             before_verb = false;
@@ -75,7 +104,7 @@ static int help(const cli_t *cli, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    cli_t cli = {.site = ".", .json = false, .program = argv[0]};
+    cli_t cli = {.site = ".", .json = false, .program = argv[0], .passphrase_fd = -1};
     err_t err = ERR_INIT;
     /* A reader that went away (`cradle ... | head`) is a write error, not a death. */
     signal(SIGPIPE, SIG_IGN);
@@ -84,6 +113,7 @@ int main(int argc, char **argv)
     if (!take_globals(&cli, &argc, argv, &err)) {
         return cli_fail(&err);
     }
+    passphrase_default(cli.passphrase_fd);
     if (argc == 0) {
         print_overview(stderr);
         return CLI_USAGE;

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "factory/ca.h"
 #include "factory/station.h"
 #include "flash/flash.h"
 #include "pki/issue.h"
@@ -340,13 +341,15 @@ bool factory_line_block(factory_line_t *line, const custody_reservation_t *reser
     for (uint64_t n = reservation->from; n <= reservation->to; n++) {
         factory_unit_t *unit = &units[*count];
         const char *kind;
+        bool issued;
         memset(unit, 0, sizeof *unit);
         if (!site_pattern_format(&line->pattern, n, unit->sn, err) ||
-            !custody_born(line->custody, unit->sn, &kind, err)) {
+            !custody_born(line->custody, unit->sn, &kind, err) ||
+            !factory_ca_issued(line->custody, unit->sn, &issued, err)) {
             return false;
         }
-        if (kind != NULL) {
-            continue; /* adopted before its number's turn came */
+        if (kind != NULL || issued) {
+            continue; /* adopted, or certified by `cradle ca issue`, before its turn came */
         }
         if (boards != NULL) {
             unit->board = true;

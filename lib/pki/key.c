@@ -273,6 +273,13 @@ bool pki_key_is_encrypted(const char *pem)
            strstr(pem, "Proc-Type: 4,ENCRYPTED") != NULL;
 }
 
+static pki_passphrase_t otherwise; /* ask NULL: nobody */
+
+void pki_passphrase_default(const pki_passphrase_t *passphrase)
+{
+    otherwise = passphrase == NULL ? (pki_passphrase_t){NULL, NULL} : *passphrase;
+}
+
 bool pki_key_load_with(const char *path, const pki_passphrase_t *passphrase, EVP_PKEY **key,
                        err_t *err)
 {
@@ -281,6 +288,9 @@ bool pki_key_load_with(const char *path, const pki_passphrase_t *passphrase, EVP
     size_t len;
     *key = NULL;
     bool ok = read_key_file(path, pem, PKI_KEY_PEM_MAX, &len, err);
+    if (passphrase == NULL && otherwise.ask != NULL) {
+        passphrase = &otherwise;
+    }
     if (ok) {
         pem[len] = '\0';
         bool ask = passphrase != NULL && pki_key_is_encrypted(pem);

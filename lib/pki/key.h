@@ -68,8 +68,12 @@ bool pki_key_parse(const char *pem, size_t len, const char *passphrase, EVP_PKEY
    NULL. The caller wipes the buffer. */
 bool pki_key_to_pem(const EVP_PKEY *key, char *out, size_t cap, size_t *len, err_t *err);
 
-/* `passphrase` may be NULL: an encrypted file is then refused with that reason. pki_key_load is the
-   same with NULL. */
+/* Who is asked where a caller names nobody: a program that has a person in front of it sets it
+   once, at its start, before there are threads; NULL (the beginning): nobody is. It is copied. */
+void pki_passphrase_default(const pki_passphrase_t *passphrase);
+
+/* `passphrase` NULL: the default's; without one an encrypted file is refused with that reason.
+   pki_key_load is the same with NULL. */
 bool pki_key_load_with(const char *path, const pki_passphrase_t *passphrase, EVP_PKEY **key,
                        err_t *err);
 bool pki_key_load(const char *path, EVP_PKEY **key, err_t *err);

@@ -30,7 +30,7 @@ typedef struct pki_signer pki_signer_t;
 /* `where` is the path of a key file. The signer is freed with pki_signer_close. */
 bool pki_signer_open(const char *where, pki_signer_t **signer, err_t *err);
 
-/* The same, for a key file that may be encrypted; see key.h. `passphrase` may be NULL. */
+/* The same, for a key file that may be encrypted; see pki_key_load_with. */
 bool pki_signer_open_with(const char *where, const pki_passphrase_t *passphrase,
                           pki_signer_t **signer, err_t *err);
 
