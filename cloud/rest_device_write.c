@@ -129,14 +129,17 @@ static void reply_device(rest_call_t *call, const store_id_t *id)
     }
 }
 
-/* What the former customer has called is not for the next one: it ends here. */
-static bool end_calls(rest_call_t *call, const store_id_t *device)
+/* What the former customer has called is not for the next one: it ends here. Its traces go when the
+   next one comes; until then who takes the device back can see (and count) them. */
+static bool end_calls(rest_call_t *call, const store_id_t *device, const store_id_t *next)
 {
     err_t err = ERR_INIT;
     if (call->rest->settings.as_thingsboard) {
         return true;
     }
-    if (!rest_ok(call, store_rpc_delete_of(call->store, device, &err), "Rpc", &err)) {
+    store_result_t result = store_id_is_null(next) ? store_rpc_expire_of(call->store, device, &err)
+                                                   : store_rpc_delete_of(call->store, device, &err);
+    if (!rest_ok(call, result, "Rpc", &err)) {
         return false;
     }
     if (call->rest->settings.rpc != NULL) {
@@ -158,7 +161,8 @@ static void save_device(rest_call_t *call)
     if (may_save(call, &kept) &&
         rest_ok(call, store_device_save(call->store, &in.device, clock_wall_ms(), &err), "Device",
                 &err) &&
-        (store_id_equal(&kept.customer, &in.device.customer) || end_calls(call, &in.device.id))) {
+        (store_id_equal(&kept.customer, &in.device.customer) ||
+         end_calls(call, &in.device.id, &in.device.customer))) {
         reply_device(call, &in.device.id);
     }
     incoming_free(&in);
@@ -418,7 +422,7 @@ static void set_customer(rest_call_t *call, const store_id_t *device, const stor
             in.device.customer = unassign ? STORE_ID_NULL : *customer;
             if (rest_ok(call, store_device_save(call->store, &in.device, clock_wall_ms(), &err),
                         "Device", &err) &&
-                end_calls(call, device)) {
+                end_calls(call, device, &in.device.customer)) {
                 reply_device(call, device);
             }
         }

@@ -339,6 +339,8 @@ store_result_t store_rpc_add(store_t *store, store_rpc_t *rpc, int64_t now_ms, e
 store_result_t store_rpc_update(store_t *store, const store_id_t *id, const char *status,
                                 const char *response, err_t *err);
 store_result_t store_rpc_delete(store_t *store, const store_id_t *id, err_t *err);
+/* Those of a device that wait are EXPIRED from now on; none is no error. */
+store_result_t store_rpc_expire_of(store_t *store, const store_id_t *device, err_t *err);
 /* All of a device; none is no error. */
 store_result_t store_rpc_delete_of(store_t *store, const store_id_t *device, err_t *err);
 

@@ -129,6 +129,17 @@ store_result_t store_rpc_delete(store_t *store, const store_id_t *id, err_t *err
     return result == STORE_OK && sqlite3_changes(store->db) == 0 ? STORE_NOT_FOUND : result;
 }
 
+store_result_t store_rpc_expire_of(store_t *store, const store_id_t *device, err_t *err)
+{
+    sqlite3_stmt *stmt = store_prepare(
+        store, "UPDATE rpc SET status = 'EXPIRED' WHERE device = ? AND status = 'QUEUED'", err);
+    if (stmt == NULL || !store_begin(store, err)) {
+        return STORE_FAILED;
+    }
+    store_bind_id(stmt, 1, device);
+    return store_run(store, stmt, err);
+}
+
 store_result_t store_rpc_delete_of(store_t *store, const store_id_t *device, err_t *err)
 {
     sqlite3_stmt *stmt = store_prepare(store, "DELETE FROM rpc WHERE device = ?", err);

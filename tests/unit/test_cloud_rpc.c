@@ -547,6 +547,20 @@ static void persistent_is_taken_back(void **state)
     assert_int_equal(store_rpc_get(store, &id, note_row, NULL, NULL), STORE_NOT_FOUND);
 }
 
+static void expired_ones_are_not_loaded_again(void **state)
+{
+    (void)state;
+    store_id_t id = persist(true, 600000, -1);
+    assert_int_equal(store_rpc_expire_of(store, &device, NULL), STORE_OK);
+    rpc_cancel(rpc, &device);
+    is_now(&id, "EXPIRED", "-");
+    rpc_close(rpc);
+    open_rpc();
+    subscribed = true;
+    rpc_subscribed(rpc, &device);
+    assert_int_equal(sent, 0);
+}
+
 static void a_new_owner_gets_no_answers_of_the_old(void **state)
 {
     (void)state;
@@ -588,6 +602,7 @@ int main(void)
         T(persistent_without_puback),
         T(persistent_survives_a_restart),
         T(persistent_is_taken_back),
+        T(expired_ones_are_not_loaded_again),
         T(a_new_owner_gets_no_answers_of_the_old),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
