@@ -87,7 +87,8 @@ bool phone_ownership(const phone_account_t *account, const char *sn, phone_owner
 /* Lets the device go to whoever claims it next. By the owner on record only. */
 bool phone_release(const phone_account_t *account, const char *sn, err_t *err);
 
-/* The claim code of the label, for a device that could not be given a ticket. */
+/* The claim code of the label, for a device that could not be given a ticket. As it is typed:
+   "k7wq-2m9x" is K7WQ2M9X. */
 bool phone_code(const phone_account_t *account, const char *sn, const char *code, err_t *err);
 
 /* The account's devices; the callback returns false to stop. */

@@ -13,6 +13,8 @@
 #include "phone/internal.h"
 #include "tbrest/tbrest.h"
 
+#define CODE_CAP 64 /* of a claim code as the steward takes it, with the NUL */
+
 #define TIMEOUT_MS 15000
 #define ANSWER_MAX (1024u * 1024)
 #define BODY_MAX   1024
@@ -256,15 +258,33 @@ bool phone_release(const phone_account_t *account, const char *sn, err_t *err)
     return true;
 }
 
+/* A label groups the characters of its code, and a keyboard may write them small. */
+static bool plain_code(const char *typed, char *out, size_t cap, err_t *err)
+{
+    size_t len = 0;
+    for (; *typed != '\0'; typed++) {
+        if (*typed == '-' || *typed == ' ')
+            continue;
+        if (len + 1 == cap)
+            return err_set(err, ERR_USAGE, "a claim code has 8 characters, as on the label");
+        out[len++] = *typed >= 'a' && *typed <= 'z' ? (char)(*typed - 'a' + 'A') : *typed;
+    }
+    out[len] = '\0';
+    return true;
+}
+
 bool phone_code(const phone_account_t *account, const char *sn, const char *code, err_t *err)
 {
-    const char *const members[4] = {"sn", sn, "code", code};
+    char plain[CODE_CAP];
+    const char *const members[4] = {"sn", sn, "code", plain};
     tbrest_answer_t answer;
 
-    if (!check_sn(sn, err) || !post(account, "/api/code", members, &answer, err))
-        return false;
-    drop(&answer);
-    return true;
+    bool ok = check_sn(sn, err) && plain_code(code, plain, sizeof plain, err) &&
+              post(account, "/api/code", members, &answer, err);
+    bytes_wipe(plain, sizeof plain);
+    if (ok)
+        drop(&answer);
+    return ok;
 }
 
 /* -- lists ----------------------------------------------------------------------------------- */

@@ -62,24 +62,51 @@ static bool read_item(const pack_settings_t *s, const char *text, size_t len, it
     return read_leaf(s, text, len, item, err) && read_code(text, len, item, err);
 }
 
-static bool any_key(void *ctx, const record_key_t *key)
+/* What an SN has of keys already. */
+typedef struct {
+    const uint8_t *hash; /* of the birth certificate in the list */
+    bool there;
+    uint8_t good[JWS_HASH_SIZE]; /* one that is not denied */
+    bool any_good;
+} keys_t;
+
+static bool see_key(void *ctx, const record_key_t *key)
 {
-    (void)key;
-    *(bool *)ctx = true;
-    return false;
+    keys_t *keys = ctx;
+    keys->there = keys->there || memcmp(key->hash, keys->hash, JWS_HASH_SIZE) == 0;
+    if (key->standing != OWNERSHIP_KEY_DENIED) {
+        memcpy(keys->good, key->hash, JWS_HASH_SIZE);
+        keys->any_good = true;
+    }
+    return true;
+}
+
+static bool read_keys(record_t *record, const item_t *item, keys_t *keys, err_t *err)
+{
+    memset(keys, 0, sizeof *keys);
+    keys->hash = item->key.hash;
+    return record_keys(record, item->sn, see_key, keys, err);
 }
 
 /* A unit whose keys are not known yet is known by its birth certificate from now on: whatever comes
-   first to the lobby in its name, this is what is put in place there. */
+   first to the lobby in its name, this is what is put in place there. A certificate that is new for
+   a unit with keys means that the line gave it another identity (a rework): the former ones are
+   denied, as the line denies them. One that was listed before changes nothing. */
 static bool keep_key(record_t *record, item_t *item, err_t *err)
 {
-    bool any = false;
-    if (!record_keys(record, item->sn, any_key, &any, err)) {
+    keys_t keys;
+    if (!read_keys(record, item, &keys, err)) {
         return false;
     }
+    while (!keys.there && keys.any_good) {
+        if (!record_key_event(record, keys.good, OWNERSHIP_KEY_DENY, err) ||
+            !read_keys(record, item, &keys, err)) {
+            return false;
+        }
+    }
     item->key.birth = true;
-    return any || (record_key_put(record, &item->key, err) &&
-                   record_key_event(record, item->key.hash, OWNERSHIP_KEY_REGISTER, err));
+    return keys.there || (record_key_put(record, &item->key, err) &&
+                          record_key_event(record, item->key.hash, OWNERSHIP_KEY_REGISTER, err));
 }
 
 static bool keep_item(record_t *record, const pack_settings_t *s, item_t *item,

@@ -70,6 +70,7 @@ if grep -q "$key" steward.log; then bad "the forward key is in the log"; else ok
 
 # -- pack lists --
 $cradle factory run --count 2 >/dev/null
+$cradle factory label SN-000001 -f zpl -o label.zpl >/dev/null
 $cradle factory pack >/dev/null
 is "a pack list" '{"added":2,"known":0}' "$($cradle steward import --lock release --json)"
 is "the same once more" '{"added":0,"known":2}' "$($cradle steward import --json)"
@@ -80,6 +81,12 @@ cp "$site/factory/pack.jws" other.jws
 refuses "a changed list" 1 'changed after it was signed' $cradle steward import other.json
 refuses "a changed list, --unsigned" 1 'changed after it was signed' $cradle steward import other.json --unsigned
 is "unknown yet" unknown "$(steward '/api/device?sn=SN-000001' -H "Authorization: Bearer $token" | member state)"
+# the code on the label is the one that the steward knows the hash of
+label=$(sed -n '/FDClaim code/{n;s/.*^FD\(....\)-\(....\)^FS/\1\2/p;}' label.zpl)
+is "the label's claim code" 200 "$(code /api/code -H "Authorization: Bearer $token" \
+    -d "{\"sn\":\"SN-000001\",\"code\":\"$label\"}")"
+is "another unit's" 403 "$(code /api/code -H "Authorization: Bearer $token" \
+    -d "{\"sn\":\"SN-000002\",\"code\":\"$label\"}")"
 is "its policy" release "$($cradle steward show SN-000001 --json | member lock)"
 $cradle steward release SN-000001 >/dev/null
 is "released" operator "$($cradle steward show SN-000001 --json | member consent)"

@@ -613,9 +613,17 @@ static void release_and_code(void **state)
     assert_true(phone_code(&account, "SN-000007", "ABCD\"2345", NULL));
     assert_string_equal(steward.body, "{\"sn\":\"SN-000007\",\"code\":\"ABCD\\\"2345\"}");
     assert_int_equal(steward.others, 2);
+    assert_true(phone_code(&account, "SN-000007", " k7wq-2m9x ", NULL)); /* as it is typed */
+    assert_string_equal(steward.body, "{\"sn\":\"SN-000007\",\"code\":\"K7WQ2M9X\"}");
     assert_false(phone_release(&account, "SN 7", &err));
     assert_int_equal(err.kind, ERR_USAGE);
-    assert_int_equal(steward.others, 2);
+    char long_code[80];
+    memset(long_code, 'A', sizeof long_code - 1);
+    long_code[sizeof long_code - 1] = '\0';
+    err_clear(&err);
+    assert_false(phone_code(&account, "SN-000007", long_code, &err));
+    assert_int_equal(err.kind, ERR_USAGE);
+    assert_int_equal(steward.others, 3);
 }
 
 int main(void)

@@ -231,6 +231,41 @@ static void pack_list_makes_units(void **state)
     unit_free(&unit);
 }
 
+static ownership_key_t standing_of(const unit_t *unit)
+{
+    record_key_t key;
+    bool found;
+    assert_true(record_key_get(rig.record, unit->hash, &key, &found, NULL));
+    return found ? key.standing : OWNERSHIP_KEY_NONE;
+}
+
+/* The same SN with another certificate: the unit was reworked, the former one counts no more. An
+   older list does not bring it back. */
+static void pack_list_after_rework(void **state)
+{
+    (void)state;
+    unit_t before;
+    unit_t after;
+    pack_counts_t counts;
+    record_key_t newest;
+    bool found;
+    unit_make(&rig, &before, "SN-000001", 0, 1000);
+    unit_make(&rig, &after, "SN-000001", 0, 1000);
+    const char *sn = "SN-000001";
+    assert_true(import(make_list(&before, rig.site.id, sn, "null"), false, &counts, NULL));
+    assert_int_equal(standing_of(&before), OWNERSHIP_KEY_CURRENT);
+    assert_true(import(make_list(&after, rig.site.id, sn, "null"), false, &counts, NULL));
+    assert_int_equal(standing_of(&before), OWNERSHIP_KEY_DENIED);
+    assert_int_equal(standing_of(&after), OWNERSHIP_KEY_CURRENT);
+    assert_true(import(make_list(&before, rig.site.id, sn, "null"), false, &counts, NULL));
+    assert_int_equal(standing_of(&before), OWNERSHIP_KEY_DENIED);
+    assert_int_equal(standing_of(&after), OWNERSHIP_KEY_CURRENT);
+    assert_true(record_key_newest(rig.record, sn, &newest, &found, NULL) && found);
+    assert_memory_equal(newest.hash, after.hash, sizeof newest.hash);
+    unit_free(&before);
+    unit_free(&after);
+}
+
 static void expect_no_import(const char *text, const char *part)
 {
     pack_counts_t counts;
@@ -379,6 +414,7 @@ int main(void)
         cmocka_unit_test(bundle_of_another_steward_key_is_refused),
         cmocka_unit_test(policies_are_words),
         CASE(pack_list_makes_units),
+        CASE(pack_list_after_rework),
         CASE(wrong_pack_lists_change_nothing),
         cmocka_unit_test(receipt_is_verified_offline),
         CASE(receipt_of_another_key_is_refused),
