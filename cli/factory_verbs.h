@@ -14,6 +14,7 @@
 extern const cli_verb_t factory_verb_assemble;
 extern const cli_verb_t factory_verb_flash;
 extern const cli_verb_t factory_verb_identity;
+extern const cli_verb_t factory_verb_test;
 extern const cli_verb_t factory_verb_label;
 extern const cli_verb_t factory_verb_pack;
 

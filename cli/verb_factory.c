@@ -327,8 +327,8 @@ static const cli_verb_t OWN[] = {
 static int factory(const cli_t *cli, int argc, char **argv)
 {
     static const cli_verb_t *const STATIONS[] = {&factory_verb_assemble, &factory_verb_flash,
-                                                 &factory_verb_identity, &factory_verb_label,
-                                                 &factory_verb_pack};
+                                                 &factory_verb_identity, &factory_verb_test,
+                                                 &factory_verb_label, &factory_verb_pack};
     cli_verb_t verbs[sizeof STATIONS / sizeof *STATIONS + sizeof OWN / sizeof *OWN];
     size_t count = 0;
     for (size_t i = 0; i < sizeof STATIONS / sizeof *STATIONS; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sensors: the product of the Linux device: a room sensor whose values wander, with an RPC (setLed)
+/* sensors: the product of the Linux device: a room sensor whose values wander, with RPCs (setLed, selfTest)
    and a configuration key (temperature_offset). What a firmware engineer would write in its place.
  */
 #ifndef CRADLE_DEVICE_SENSORS_H
