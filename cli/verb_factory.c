@@ -110,6 +110,9 @@ static int run(const cli_t *cli, int argc, char **argv)
     bool ok = factory_run(&site, &what, &result, &err);
     term_progress_end(&bar);
     listing_end(&listing);
+    if (result.notice[0] != '\0') {
+        term_error("%s", result.notice);
+    }
     if (result.voided > 0 && !cli->json) {
         printf("%" PRIu64 " serial numbers of a run that had died are void.\n", result.voided);
     }

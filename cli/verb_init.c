@@ -98,6 +98,8 @@ static int run(const cli_t *cli, int argc, char **argv)
         {"steward", 0, OPTION_TEXT, &request.steward, "HOST:PORT", "whom devices ask"},
         {"cloud-ca", 0, OPTION_TEXT, &request.cloud_ca, "FILE",
          "roots of the cloud's certificate, where it is not this site's own cloud"},
+        {"checkpoint-dir", 0, OPTION_TEXT, &request.checkpoint_dir, "DIR",
+         "where signed checkpoints of custody go, outside the site"},
         {"server-name", 0, OPTION_LIST, &names, "HOST", "one more name of the cloud"},
         {"key", 0, OPTION_TEXT, &key, "TYPE", "p256 or rsa2048"},
         {"days", 0, OPTION_UINT, &days, "N", "validity of device certificates"},
@@ -146,6 +148,8 @@ const cli_verb_t cli_verb_init = {
         "ours\n"
         "  --steward HOST:PORT  devices ask this steward whose they are, before they stream\n"
         "                       (the demo's is steward.cradle.test:8443; default: no steward)\n"
+        "  --checkpoint-dir DIR signed checkpoints of custody go there: outside the site, best on\n"
+        "                       another disk; then no serial number comes twice from a back-up\n"
         "  --server-name HOST   one more name or address in the cloud's certificate; repeatable\n"
         "  --key p256|rsa2048   type of all keys (default p256)\n"
         "  --days N             validity of device certificates (default 1095)\n"

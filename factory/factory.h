@@ -68,7 +68,8 @@ typedef struct {
 
 typedef struct {
     uint64_t made;
-    uint64_t voided; /* SNs of earlier runs that died */
+    uint64_t voided;           /* SNs of earlier runs that died */
+    char notice[ERR_TEXT_MAX]; /* custody ends before a checkpoint (checkpoint.h); "" mostly */
 } factory_result_t;
 
 /* Key type, days, model, host names, proof of possession: as cradle.json says. On failure `result`

@@ -103,6 +103,7 @@ bool factory_line_open(factory_line_t *line, const site_t *site, const char *wri
            factory_custody_open(site, writer == NULL ? FACTORY_WRITER : writer, &line->custody,
                                 err) &&
            site_lock(site, line->run, false, &line->lock, err) &&
+           factory_floor_read(site, line->custody, &line->floor, err) &&
            factory_recover(site, line->custody, voided == NULL ? &ignored : voided, err);
 }
 
@@ -117,10 +118,11 @@ bool factory_line_reserve(factory_line_t *line, uint64_t count, custody_reservat
         return false;
     }
     uint64_t last = site_pattern_last(&line->pattern);
-    bool ok = custody_reserve(line->custody, reservation, count, 0,
+    bool ok = custody_reserve(line->custody, reservation, count, line->floor.floor,
                               last > INT64_MAX ? INT64_MAX : last, clock_wall_ms(), err);
     site_unlock(lock);
-    return ok;
+    /* Before the first of them is used. */
+    return ok && factory_floor_leave(line->site, line->custody, &line->floor, err);
 }
 
 void factory_line_close(factory_line_t *line, bool settled)
@@ -133,6 +135,10 @@ void factory_line_close(factory_line_t *line, bool settled)
         unlink(path);
     }
     site_unlock(line->lock);
+    if (line->floor.name[0] != '\0') {
+        /* Its numbers are covered already; this one is about what became of them. */
+        factory_floor_leave(line->site, line->custody, &line->floor, NULL);
+    }
     custody_close(line->custody);
     pki_signer_close(line->signer);
     pki_cert_free(line->ca);

@@ -4,6 +4,7 @@
 #ifndef CRADLE_FACTORY_LINE_H
 #define CRADLE_FACTORY_LINE_H
 
+#include "factory/checkpoint.h"
 #include "factory/internal.h"
 
 /* Units of one transaction: what a kill can cost in serial numbers. */
@@ -21,6 +22,7 @@ typedef struct {
     char base_sha256[65];
     char run[CUSTODY_WRITER_SIZE];
     int lock;
+    factory_floor_t floor;
     bool keep_key; /* factory/units/SN/device.key stays, 0600 */
     /* After a unit's image was read back, before custody hears of it; NULL: nothing. */
     bool (*written)(void *context, const factory_unit_t *unit, err_t *err);
@@ -32,9 +34,11 @@ typedef struct {
 bool factory_line_open(factory_line_t *line, const site_t *site, const char *writer, bool sign,
                        uint64_t *voided, err_t *err);
 
-/* `settled`: no reservation of this line is open. */
+/* `settled`: no reservation of this line is open. A line that took numbers leaves a checkpoint. */
 void factory_line_close(factory_line_t *line, bool settled);
 
+/* Numbers above those of custody and of all checkpoints; a checkpoint covers them when this
+   returns. */
 bool factory_line_reserve(factory_line_t *line, uint64_t count, custody_reservation_t *reservation,
                           err_t *err);
 

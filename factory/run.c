@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A run of the line: blocks of units until there are enough. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,8 +45,13 @@ bool factory_run(const site_t *site, const factory_run_t *run, factory_result_t 
     if (units == NULL) {
         return err_set(err, ERR_SYSTEM, "out of memory for a block of units");
     }
-    bool ok = factory_line_open(&line, site, run->writer, true, &result->voided, err) &&
-              run_blocks(&line, run, result, units, &settled, err);
+    bool ok = factory_line_open(&line, site, run->writer, true, &result->voided, err);
+    if (ok) {
+        snprintf(result->notice, sizeof result->notice, "%s", line.floor.notice);
+        ok = run_blocks(&line, run, result, units, &settled, err) &&
+             (factory_floor_leave(site, line.custody, &line.floor, err) ||
+              err_add(err, "the units exist, but no checkpoint could be left"));
+    }
     factory_line_close(&line, settled);
     free(units);
     return ok;

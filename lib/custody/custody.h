@@ -19,8 +19,8 @@
  *     24184e1ea53fde0ec57e8d4decc86cc4f7c3cfe7b6fca6c47fe32926a31d9873
  *
  * What this cannot find by itself: an end that was cut off, an old back-up put in place, a chain
- * rewritten from some entry on. Comparing with a checkpoint kept elsewhere finds these up to the
- * checkpoint, and nothing more is claimed.
+ * rewritten from some entry on. Comparing with a checkpoint kept elsewhere (custody/point.h) finds
+ * these up to the checkpoint, and nothing more is claimed.
  */
 #ifndef CRADLE_CUSTODY_CUSTODY_H
 #define CRADLE_CUSTODY_CUSTODY_H
@@ -165,6 +165,12 @@ typedef struct {
 bool custody_verify(custody_t *custody, const custody_checkpoint_t *known, size_t known_count,
                     void (*found)(void *context, const custody_finding_t *finding), void *context,
                     custody_verdict_t *verdict, err_t *err);
+
+/* Only the comparison with `known`: costs what is known, not what is recorded. Only faults are set
+   in *verdict. */
+bool custody_compare(custody_t *custody, const custody_checkpoint_t *known, size_t known_count,
+                     void (*found)(void *context, const custody_finding_t *finding), void *context,
+                     custody_verdict_t *verdict, err_t *err);
 
 const char *custody_fault_name(custody_fault_t fault);
 

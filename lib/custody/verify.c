@@ -215,3 +215,17 @@ bool custody_verify(custody_t *custody, const custody_checkpoint_t *known, size_
     sqlite3_exec(custody->db, "COMMIT", NULL, NULL, NULL);
     return ok;
 }
+
+bool custody_compare(custody_t *custody, const custody_checkpoint_t *known, size_t known_count,
+                     void (*found)(void *context, const custody_finding_t *finding), void *context,
+                     custody_verdict_t *verdict, err_t *err)
+{
+    walk_t walk = {.found = found, .context = context, .verdict = verdict};
+    memset(verdict, 0, sizeof *verdict);
+    bool ok = custody_exec(custody, "BEGIN", "reading", err);
+    for (size_t i = 0; ok && i < known_count; i++) {
+        ok = compare_checkpoint(custody, &walk, &known[i], err);
+    }
+    sqlite3_exec(custody->db, "COMMIT", NULL, NULL, NULL);
+    return ok;
+}

@@ -71,7 +71,9 @@ static bool settle(const site_create_t *request, site_t *site, char *json, size_
         !copy_text(site->cloud, sizeof site->cloud, request->cloud, SITE_CLOUD_HOST,
                    "the cloud's address", err) ||
         !copy_text(site->steward, sizeof site->steward, request->steward, "",
-                   "the steward's address", err)) {
+                   "the steward's address", err) ||
+        (request->checkpoint_dir != NULL &&
+         !site_checkpoint_dir_settle(site, request->checkpoint_dir, err))) {
         return false;
     }
     if (RAND_bytes(id, sizeof id) != 1 || !bytes_to_hex(id, sizeof id, site->id, sizeof site->id)) {
@@ -208,7 +210,9 @@ bool site_create(const site_create_t *request, site_t *site, err_t *err)
     size_t len;
     int fd;
     if (!settle(request, site, json, sizeof json, &len, err) || !refuse_existing(site, err) ||
-        !file_make_dirs(site->dir, 0755, err) || !claim(site, marker, &fd, err)) {
+        !file_make_dirs(site->dir, 0755, err) ||
+        (site->checkpoint_dir[0] != '\0' && !site_checkpoint_dir_check(site, err)) ||
+        !claim(site, marker, &fd, err)) {
         return false;
     }
     /* Somebody may have finished between the look and the lock. */

@@ -15,6 +15,12 @@
 /* Printable ASCII, 1 to `max` characters, no space at an end. */
 bool site_text_valid(const char *text, size_t max);
 
+/* An absolute path that cradle.json can hold. */
+bool site_dir_valid(const char *path);
+
+/* Makes `dir` if it is missing; site->checkpoint_dir becomes its absolute path. */
+bool site_checkpoint_dir_settle(site_t *site, const char *dir, err_t *err);
+
 /* The text of cradle.json. */
 bool site_write_settings(const site_t *site, char *out, size_t cap, size_t *len);
 

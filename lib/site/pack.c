@@ -51,8 +51,8 @@ bool site_pack_hash(const char *path, uint8_t hash[32], err_t *err)
     return (ok && !unread) || err_set(err, ERR_SYSTEM, "cannot read %s", path);
 }
 
-/* The key pair, made where an older site has none; killed in between, the next call finishes. */
-static bool ensure_key(const site_t *site, char path[FILE_PATH_MAX], err_t *err)
+/* Killed in between, the next call finishes. */
+bool site_pack_key(const site_t *site, char path[FILE_PATH_MAX], err_t *err)
 {
     char pub[FILE_PATH_MAX];
     EVP_PKEY *key = NULL;
@@ -105,7 +105,7 @@ bool site_pack_sign(const site_t *site, const uint8_t hash[32], char out[SITE_PA
     size_t len;
     size_t header_len;
     pki_signer_t *signer = NULL;
-    bool ok = ensure_key(site, path, err) && pki_signer_open(path, &signer, err) &&
+    bool ok = site_pack_key(site, path, err) && pki_signer_open(path, &signer, err) &&
               pki_key_id(pki_signer_public(signer), kid, err) &&
               signing_input(kid, hash, input, &header_len) &&
               pki_signer_sign(signer, input, strlen(input), der, sizeof der, &len, err);

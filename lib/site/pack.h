@@ -26,6 +26,9 @@
 #define SITE_PACK_KEY     "pack" /* site_key_path, site_pub_path */
 #define SITE_PACK_JWS_MAX 256    /* with the NUL */
 
+/* The path of the key, which is made, with its .pub, in a site that is older than it. */
+bool site_pack_key(const site_t *site, char path[FILE_PATH_MAX], err_t *err);
+
 /* Where the signature of that list is: the name with .jws for .json, or .jws behind any other. */
 bool site_pack_jws_path(const char *list, char out[FILE_PATH_MAX], err_t *err);
 

@@ -69,6 +69,12 @@ static bool read_steward(site_t *site, const json_token_t *value)
            site_host_port_valid(site->steward);
 }
 
+static bool read_checkpoint_dir(site_t *site, const json_token_t *value)
+{
+    return json_string(value, site->checkpoint_dir, sizeof site->checkpoint_dir, NULL) &&
+           site_dir_valid(site->checkpoint_dir);
+}
+
 static bool read_key_type(site_t *site, const json_token_t *value)
 {
     char word[16];
@@ -116,6 +122,7 @@ static const struct {
     {"hw", read_hw, true, "1 to 16 printable ASCII characters"},
     {"cloud", read_cloud, true, "host:port"},
     {"steward", read_steward, false, "host:port"},
+    {"checkpoint_dir", read_checkpoint_dir, false, "an absolute path"},
     {"key_type", read_key_type, false, "p256 or rsa2048"},
     {"days", read_days, false, "a number from 1 to 5475"},
     {"security", read_security, false, "0 or 1"},
@@ -235,6 +242,10 @@ bool site_write_settings(const site_t *site, char *out, size_t cap, size_t *len)
     if (site->steward[0] != '\0') {
         json_key(&writer, "steward");
         json_put_string(&writer, site->steward);
+    }
+    if (site->checkpoint_dir[0] != '\0') {
+        json_key(&writer, "checkpoint_dir");
+        json_put_string(&writer, site->checkpoint_dir);
     }
     json_key(&writer, "key_type");
     json_put_string(&writer, pki_key_type_name(site->key_type));

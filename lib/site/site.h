@@ -42,6 +42,7 @@
 #define SITE_MODEL_SIZE 33
 #define SITE_HW_SIZE    17
 #define SITE_HOST_SIZE  262 /* host (253) ':' port */
+#define SITE_DIR_SIZE   256 /* of a directory elsewhere */
 #define SITE_JSON_MAX   16384
 #define SITE_RUN_MAX    4096
 #define SITE_CLOUD_HOST "cloud.cradle.test:8883"
@@ -58,12 +59,13 @@ typedef struct {
     char sn_pattern[SITE_PATTERN_SIZE];
     char model[SITE_MODEL_SIZE];
     char hw[SITE_HW_SIZE];
-    char cloud[SITE_HOST_SIZE];   /* host:port that devices are told */
-    char steward[SITE_HOST_SIZE]; /* "" when the site has none       */
-    pki_key_type_t key_type;      /* of device keys                  */
-    uint32_t days;                /* validity of device certificates */
-    int security;                 /* of provisioning: 1, or 0 for plain text */
-    bool pop;                     /* units get a proof of possession         */
+    char cloud[SITE_HOST_SIZE];         /* host:port that devices are told */
+    char steward[SITE_HOST_SIZE];       /* "" when the site has none       */
+    char checkpoint_dir[SITE_DIR_SIZE]; /* absolute; "" when the site has none */
+    pki_key_type_t key_type;            /* of device keys                  */
+    uint32_t days;                      /* validity of device certificates */
+    int security;                       /* of provisioning: 1, or 0 for plain text */
+    bool pop;                           /* units get a proof of possession         */
 } site_t;
 
 /* Reads and checks DIR/cradle.json. ERR_PRECONDITION with "run `cradle init`" when DIR holds no
@@ -76,15 +78,18 @@ bool site_parse(site_t *site, const char *json, size_t len, err_t *err);
 
 typedef struct {
     const char *dir;
-    const char *name;        /* of the company; NULL: "Cradle"   */
-    const char *sn_pattern;  /* NULL: "SN-%06d"                  */
-    const char *model;       /* NULL: "cradle-linux"             */
-    const char *hw;          /* NULL: "A1"                       */
-    const char *cloud;       /* NULL: SITE_CLOUD_HOST            */
-    const char *steward;     /* NULL: none                       */
-    const char *cloud_ca;    /* PEM file: roots of the cloud's own certificate, where the site's
-                                server-root did not sign it (a ThingsBoard of one's own); devices
-                                trust them beside server-root. NULL: none */
+    const char *name;       /* of the company; NULL: "Cradle"   */
+    const char *sn_pattern; /* NULL: "SN-%06d"                  */
+    const char *model;      /* NULL: "cradle-linux"             */
+    const char *hw;         /* NULL: "A1"                       */
+    const char *cloud;      /* NULL: SITE_CLOUD_HOST            */
+    const char *steward;    /* NULL: none                       */
+    const char *cloud_ca;   /* PEM file: roots of the cloud's own certificate, where the site's
+                               server-root did not sign it (a ThingsBoard of one's own); devices
+                               trust them beside server-root. NULL: none */
+    const char
+        *checkpoint_dir;     /* a directory outside the site, made if it is missing: another
+                                disk, where an old back-up of the site would not be. NULL: none */
     pki_key_type_t key_type; /* of CAs and devices               */
     uint32_t days;           /* 0: 1095                          */
     bool pop;
@@ -99,6 +104,10 @@ typedef struct {
    at any moment there is no site, and running it again cleans up what is left and succeeds. Two at
    once: one is refused. */
 bool site_create(const site_create_t *request, site_t *site, err_t *err);
+
+/* The directory for checkpoints is there, and not in the site, where a back-up of the site would
+   bring back old ones. ERR_PRECONDITION says what to do. */
+bool site_checkpoint_dir_check(const site_t *site, err_t *err);
 
 /* "DIR/relative". */
 bool site_path(const site_t *site, const char *relative, char out[FILE_PATH_MAX], err_t *err);

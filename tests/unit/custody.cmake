@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 cradle_test(custody SOURCES unit/test_custody.c LIBS cradle_custody)
+cradle_test(custody_point SOURCES unit/test_custody_point.c LIBS cradle_custody)
