@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
+#include "cli/passphrase.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/bytes.h"
 #include "base/file.h"
 #include "device/radio.h"
 #include "json/json.h"
@@ -34,7 +36,7 @@ static bool write_air(const site_t *site, err_t *err)
            radio_write_example(path, EXAMPLE_SSID, EXAMPLE_PASSWORD, hosts, count, err);
 }
 
-static int show(const cli_t *cli, const site_t *site)
+static int show(const cli_t *cli, const site_t *site, const site_create_t *request)
 {
     if (cli->json) {
         char text[2048];
@@ -72,6 +74,13 @@ static int show(const cli_t *cli, const site_t *site)
     }
     term_table_row(table, "simulated Wi-Fi \"" EXAMPLE_SSID "\", password " EXAMPLE_PASSWORD,
                    "air/networks.json");
+    term_table_row(table, "key of the root, to be locked away",
+                   request->root_key != NULL                                     ? request->root_key
+                   : request->root_cert != NULL || request->product_cert != NULL ? "where it was"
+                                                                                 : "keys/root.key");
+    if (request->product_key != NULL) {
+        term_table_row(table, "key of the product CA", request->product_key);
+    }
     term_table_print(table, stdout);
     term_table_free(table);
     printf("\nDevices are told to connect to %s%s%s.\n"
@@ -88,6 +97,8 @@ static int run(const cli_t *cli, int argc, char **argv)
     const char *key = "p256";
     uint64_t security = 1;
     uint64_t days = 0;
+    bool encrypt = false;
+    char secret[PKI_PASSPHRASE_SIZE] = "";
     site_create_t request = {.dir = cli->site, .now = (int64_t)time(NULL)};
     const option_t options[] = {
         {"name", 0, OPTION_TEXT, &request.name, "TEXT", "the company's name"},
@@ -104,6 +115,11 @@ static int run(const cli_t *cli, int argc, char **argv)
         {"key", 0, OPTION_TEXT, &key, "TYPE", "p256 or rsa2048"},
         {"days", 0, OPTION_UINT, &days, "N", "validity of device certificates"},
         {"security", 0, OPTION_UINT, &security, "N", "of provisioning: 0 or 1"},
+        {"root-cert", 0, OPTION_TEXT, &request.root_cert, "FILE", "an existing root"},
+        {"root-key", 0, OPTION_TEXT, &request.root_key, "FILE", "where its key goes, or is"},
+        {"product-cert", 0, OPTION_TEXT, &request.product_cert, "FILE", "an existing product CA"},
+        {"product-key", 0, OPTION_TEXT, &request.product_key, "FILE", "where its key goes, or is"},
+        {"encrypt", 0, OPTION_FLAG, &encrypt, NULL, "a passphrase for the CA keys to lock away"},
         {"pop", 0, OPTION_FLAG, &request.pop, NULL, "units get a proof of possession"},
         {0},
     };
@@ -127,10 +143,12 @@ static int run(const cli_t *cli, int argc, char **argv)
     request.days = (uint32_t)days;
     request.server_names = names.items;
     request.server_name_count = (size_t)names.count;
-    if (!site_create(&request, &site, &err) || !write_air(&site, &err)) {
-        return cli_fail(&err);
-    }
-    return show(cli, &site);
+    bool ok =
+        !encrypt || passphrase_new("the CA keys of root, product and server-root", secret, &err);
+    request.passphrase = encrypt ? secret : NULL;
+    ok = ok && site_create(&request, &site, &err) && write_air(&site, &err);
+    bytes_wipe(secret, sizeof secret);
+    return ok ? show(cli, &site, &request) : cli_fail(&err);
 }
 
 const cli_verb_t cli_verb_init = {
@@ -152,6 +170,18 @@ const cli_verb_t cli_verb_init = {
         "                       another disk; then no serial number comes twice from a back-up\n"
         "  --server-name HOST   one more name or address in the cloud's certificate; repeatable\n"
         "  --key p256|rsa2048   type of all keys (default p256)\n"
+        "  --root-key FILE      the root's key goes into this new file, on another medium, and "
+        "not\n"
+        "                       into the site\n"
+        "  --product-key FILE   the same for the product CA's key\n"
+        "  --root-cert FILE     an existing root (or a CA of your company): the product CA is "
+        "made\n"
+        "                       below it with --root-key FILE, which is read and not copied\n"
+        "  --product-cert FILE  an existing product CA: line and renewal CA are made below it "
+        "with\n"
+        "                       --product-key FILE, which is read and not copied\n"
+        "  --encrypt            a passphrase for the keys of root, product and server-root: asked\n"
+        "                       for, or a line of --passphrase-fd N\n"
         "  --days N             validity of device certificates (default 1095)\n"
         "  --security 0|1       of provisioning (default 1; 0 is plain text, for tests)\n"
         "  --pop                units get a proof of possession, printed on the label\n\n"
@@ -160,5 +190,7 @@ const cli_verb_t cli_verb_init = {
         "  cradle -C acme init --name \"Acme GmbH\" --sn-pattern 'AC-%06d'\n"
         "  cradle init --cloud tb.example.org:8883 --cloud-ca tb-root.pem\n"
         "                                       for a ThingsBoard of your own\n"
+        "  cradle init --root-key /media/ceremony/root.key --encrypt\n"
+        "  cradle init --root-cert acme-root.crt --root-key /media/ceremony/acme-root.key\n"
         "  cradle init --steward steward.cradle.test:8443\n",
 };

@@ -18,6 +18,7 @@
 
 #include "base/bytes.h"
 #include "pki/issue.h"
+#include "site/authorities.h"
 #include "site/internal.h"
 #include "site/site.h"
 
@@ -209,8 +210,8 @@ bool site_create(const site_create_t *request, site_t *site, err_t *err)
     char marker[FILE_PATH_MAX];
     size_t len;
     int fd;
-    if (!settle(request, site, json, sizeof json, &len, err) || !refuse_existing(site, err) ||
-        !file_make_dirs(site->dir, 0755, err) ||
+    if (!authorities_check(request, err) || !settle(request, site, json, sizeof json, &len, err) ||
+        !refuse_existing(site, err) || !file_make_dirs(site->dir, 0755, err) ||
         (site->checkpoint_dir[0] != '\0' && !site_checkpoint_dir_check(site, err)) ||
         !claim(site, marker, &fd, err)) {
         return false;
@@ -218,10 +219,13 @@ bool site_create(const site_create_t *request, site_t *site, err_t *err)
     /* Somebody may have finished between the look and the lock. */
     bool ok = refuse_existing(site, err);
     if (ok) {
-        ok = clear_and_make_dirs(site, err) && site_make_pki(site, request, err) &&
-             (!wanted(site, STEWARD) || site_make_steward(site, request->now, err)) &&
+        bool keys = clear_and_make_dirs(site, err) && site_make_pki(site, request, err);
+        ok = keys && (!wanted(site, STEWARD) || site_make_steward(site, request->now, err)) &&
              site_path(site, SITE_SETTINGS, path, err) &&
              file_write_new(path, json, len, 0644, err);
+        if (!ok && keys) {
+            authorities_withdraw(request);
+        }
         if (!ok) {
             clear_all(site);
         }

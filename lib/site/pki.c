@@ -1,15 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * pki: the CAs and keys of a new site.
- *
- *     root -> product (path length 1) -> line, renewal (0)          devices
- *     server-root (1) -> server-issuing (0) -> cloud/server.crt,    servers
- *                                              steward/server.crt
- *
- * The product CA's certificate is what a ThingsBoard profile knows, so it lives long; the CAs below
- * it may roll. Servers have a root of their own: under a shared one a device's v1 leaf, which
- * carries no extendedKeyUsage, would pass as a server.
- */
+/* pki: the keys of a new site, and the certificates of its servers. Its CAs: authorities.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,36 +8,14 @@
 #include "pki/cert.h"
 #include "pki/issue.h"
 #include "pki/key.h"
+#include "site/authorities.h"
 #include "site/internal.h"
 #include "site/site.h"
 
 #define SERVER_DAYS 1825
-#define NO_ISSUER   (-1)
-
-enum { ROOT, PRODUCT, LINE, RENEWAL, SERVER_ROOT, SERVER_ISSUING, CAS };
-
-static const struct {
-    const char *file;
-    const char *title;
-    int issuer;
-    int pathlen;
-    uint32_t days;
-} cas[CAS] = {
-    [ROOT] = {"root", "Root CA", NO_ISSUER, PKI_PATHLEN_NONE, 10950},
-    [PRODUCT] = {"product", "Product CA", ROOT, 1, 9125},
-    [LINE] = {"line", "Line CA", PRODUCT, 0, 7300},
-    [RENEWAL] = {"renewal", "Renewal CA", PRODUCT, 0, 7300},
-    [SERVER_ROOT] = {"server-root", "Server Root CA", NO_ISSUER, 1, 10950},
-    [SERVER_ISSUING] = {"server-issuing", "Server Issuing CA", SERVER_ROOT, 0, 7300},
-};
 
 /* Keys for one use each, without a certificate: always P-256, because devices verify with them. */
 static const char *const bare_keys[] = {"firmware", "anchor", "steward", "bench", "pack"};
-
-typedef struct {
-    pki_signer_t *signer[CAS];
-    X509 *cert[CAS];
-} made_t;
 
 static bool make_key(const site_t *site, const char *name, pki_key_type_t type, EVP_PKEY **key,
                      err_t *err)
@@ -56,27 +24,6 @@ static bool make_key(const site_t *site, const char *name, pki_key_type_t type, 
     *key = NULL;
     return site_key_path(site, name, path, err) && pki_key_generate(type, key, err) &&
            pki_key_save(*key, path, err);
-}
-
-static bool make_ca(const site_t *site, const site_create_t *request, int which, made_t *made,
-                    err_t *err)
-{
-    EVP_PKEY *key;
-    char path[FILE_PATH_MAX];
-    char name[PKI_CN_MAX + 1];
-    snprintf(name, sizeof name, "%s %s", site->name, cas[which].title);
-    bool ok = make_key(site, cas[which].file, site->key_type, &key, err) &&
-              pki_signer_from_key(key, &made->signer[which], err);
-    pki_ca_request_t wanted = {name, key, cas[which].pathlen, request->now, cas[which].days};
-    if (ok && cas[which].issuer == NO_ISSUER) {
-        ok = pki_ca_make_root(&wanted, made->signer[which], &made->cert[which], err);
-    } else if (ok) {
-        pki_issuer_t by = {made->cert[cas[which].issuer], made->signer[cas[which].issuer]};
-        ok = pki_ca_make(&wanted, &by, &made->cert[which], err);
-    }
-    pki_key_free(key);
-    return ok && site_ca_path(site, cas[which].file, path, err) &&
-           pki_cert_save(made->cert[which], path, err);
 }
 
 static bool make_bare_key(const site_t *site, const char *name, err_t *err)
@@ -124,8 +71,8 @@ typedef struct {
     const char *cert_file;
 } server_t;
 
-static bool make_server_cert(const server_t *server, int64_t now, made_t *made, EVP_PKEY *key,
-                             X509 **cert, err_t *err)
+static bool make_server_cert(const server_t *server, int64_t now, authorities_t *made,
+                             EVP_PKEY *key, X509 **cert, err_t *err)
 {
     const char *names[PKI_SERVER_NAMES_MAX];
     size_t count = 0;
@@ -137,13 +84,13 @@ static bool make_server_cert(const server_t *server, int64_t now, made_t *made, 
         ok = add_name(names, &count, server->names[i], err);
     }
     pki_server_request_t wanted = {names, count, key, now, SERVER_DAYS};
-    pki_issuer_t by = {made->cert[SERVER_ISSUING], made->signer[SERVER_ISSUING]};
+    pki_issuer_t by = {made->cert[CA_SERVER_ISSUING], made->signer[CA_SERVER_ISSUING]};
     return ok && pki_issue_server(&wanted, &by, cert, err);
 }
 
 /* A key, and the certificate with the CA that signed it: what a TLS server sends. */
-static bool make_server(const site_t *site, const server_t *server, int64_t now, made_t *made,
-                        err_t *err)
+static bool make_server(const site_t *site, const server_t *server, int64_t now,
+                        authorities_t *made, err_t *err)
 {
     EVP_PKEY *key = NULL;
     X509 *cert = NULL;
@@ -153,7 +100,7 @@ static bool make_server(const site_t *site, const server_t *server, int64_t now,
     bool ok = site_path(site, server->key_file, path, err) &&
               pki_key_generate(site->key_type, &key, err) && pki_key_save(key, path, err) &&
               make_server_cert(server, now, made, key, &cert, err);
-    pki_chain_t chain = {{cert, made->cert[SERVER_ISSUING]}, 2};
+    pki_chain_t chain = {{cert, made->cert[CA_SERVER_ISSUING]}, 2};
     ok = ok && pki_chain_to_pem(&chain, &pem, &len, err) &&
          site_path(site, server->cert_file, path, err) && file_write_new(path, pem, len, 0644, err);
     free(pem);
@@ -162,7 +109,8 @@ static bool make_server(const site_t *site, const server_t *server, int64_t now,
     return ok;
 }
 
-static bool make_servers(const site_t *site, const site_create_t *request, made_t *made, err_t *err)
+static bool make_servers(const site_t *site, const site_create_t *request, authorities_t *made,
+                         err_t *err)
 {
     const server_t cloud = {site->cloud, request->server_names, request->server_name_count,
                             "cloud/server.key", "cloud/server.crt"};
@@ -194,19 +142,17 @@ static bool take_cloud_root(const site_t *site, const char *from, err_t *err)
 
 bool site_make_pki(const site_t *site, const site_create_t *request, err_t *err)
 {
-    made_t made = {{NULL}, {NULL}};
-    bool ok = true;
-    for (int i = 0; ok && i < CAS; i++) {
-        ok = make_ca(site, request, i, &made, err);
-    }
+    authorities_t made;
+    bool made_them = authorities_make(site, request, &made, err);
+    bool ok = made_them;
     for (size_t i = 0; ok && i < sizeof bare_keys / sizeof bare_keys[0]; i++) {
         ok = make_bare_key(site, bare_keys[i], err);
     }
     ok = ok && make_servers(site, request, &made, err) &&
          take_cloud_root(site, request->cloud_ca, err);
-    for (int i = 0; i < CAS; i++) {
-        pki_signer_close(made.signer[i]);
-        pki_cert_free(made.cert[i]);
+    if (!ok && made_them) {
+        authorities_withdraw(request);
     }
+    authorities_free(&made);
     return ok;
 }

@@ -5,10 +5,11 @@
  *
  *     cradle.json                     settings; its presence makes the directory a site
  *     ca/NAME.crt                     root, product, line, renewal, server-root, server-issuing;
- *                                     cloud-root, if the cloud's certificate comes from elsewhere
- *     keys/NAME.key (0600), NAME.pub  the same; firmware, anchor, steward, bench, pack (with .pub)
- *     cloud/                          server.crt (leaf + server-issuing), server.key, cloud.db
- *     factory/                        custody.db, base.bin, units/SN/{identity.bin,chip.json}
+ *                                     rolled ones (site/ca.h); cloud-root, if the cloud's
+ * certificate comes from elsewhere ca/deny.jws                     the deny-list, once there is one
+ * (site/deny.h) keys/NAME.key (0600), NAME.pub  the same; firmware, anchor, steward, bench, pack
+ * (with .pub) cloud/                          server.crt (leaf + server-issuing), server.key,
+ * cloud.db factory/                        custody.db, base.bin, units/SN/{identity.bin,chip.json}
  *     devices/SN/                     what a simulated unit wrote
  *     air/                            the simulated radio
  *     run/                            who runs, where it listens; locks
@@ -97,12 +98,24 @@ typedef struct {
     const char *const *server_names; /* beside localhost, 127.0.0.1, ::1 and the host of `cloud` */
     size_t server_name_count;
     int64_t now; /* seconds since 1970; all certificates begin here */
+    /* Files of the CAs above the line. NULL: made here, with the key in keys/. A *_key alone: made
+       here, and the key goes into that new file, which must not be in the site. A *_cert: imported;
+       *_key then is where its key is, which is used now and never copied. root_cert alone: our
+       product CA is made below it. product_cert: it signs the line's and the renewal CA;
+       root_cert beside it is only kept, to show, and must have issued it. */
+    const char *root_cert;
+    const char *root_key;
+    const char *product_cert;
+    const char *product_key;
+    const char *passphrase; /* encrypts the keys of root, product and server-root that are made
+                               here, wherever they go; NULL: plain */
 } site_create_t;
 
 /* Makes a site. The directory may be missing, empty or hold other things, but no name of the list
    above (ERR_PRECONDITION names it; nothing is changed then). cradle.json is written last: killed
-   at any moment there is no site, and running it again cleans up what is left and succeeds. Two at
-   once: one is refused. */
+   at any moment there is no site, and running it again cleans up what is left and succeeds (but a
+   key that was placed outside the site stays, and is to be removed first). Two at once: one is
+   refused. */
 bool site_create(const site_create_t *request, site_t *site, err_t *err);
 
 /* The directory for checkpoints is there, and not in the site, where a back-up of the site would

@@ -251,4 +251,81 @@ else
     ok "no key can be read by others"
 fi
 yes "custody is sound" cradle custody verify
+
+# -- init with keys elsewhere -------------------------------------------------------------------
+mkdir medium
+new() {
+    dir=$1
+    shift
+    "$BIN/cradle" -C "$dir" init --name Acme "$@"
+}
+no "a root key inside the site" "inside the site" new s1 --root-key s1/keys/../root.key
+no "a medium that is not there" "cannot put a key" new s1 --root-key nowhere/root.key
+[ ! -e s1/cradle.json ] || bad "a refused init made a site"
+printf 'ceremony pass\n' >pass-init
+yes "init, the root's key away and encrypted" new s1 --root-key medium/root.key --encrypt --passphrase-fd 3 3<pass-init
+if [ -e s1/keys/root.key ]; then bad "the root's key is in the site"; else ok "the root's key is not in the site"; fi
+yes "it is on the medium, private, encrypted" sh -c "[ \$(stat -c %a medium/root.key) = 600 ] && grep -q ENCRYPTED medium/root.key"
+yes "it is the root's" sh -c "[ \"\$(openssl pkey -in medium/root.key -passin file:pass-init -pubout)\" = \"\$(openssl x509 -in s1/ca/root.crt -noout -pubkey)\" ]"
+yes "show says elsewhere" sh -c "'$BIN/cradle' -C s1 ca show | grep -q '^root .*elsewhere'"
+yes "and the product CA's is encrypted" sh -c "'$BIN/cradle' -C s1 ca show | grep -q '^product .*encrypted'"
+yes "the site works without it" "$BIN/cradle" -C s1 factory run --count 1
+no "the medium is not overwritten" "exists" new s2 --root-key medium/root.key
+yes "it is still the first one" openssl pkey -in medium/root.key -passin file:pass-init -noout
+yes "the product CA's key away" new s2 --product-key medium/product.key
+no "roll asks for it" "--key FILE" "$BIN/cradle" -C s2 ca roll line
+yes "roll with it" "$BIN/cradle" -C s2 ca roll line --key medium/product.key
+no "a failure later takes the key back" "." new s3 --product-key medium/late.key --server-name 'bad name!'
+[ ! -e medium/late.key ] || bad "a key of a site that was not made is left"
+
+# -- an existing root, an existing product CA ---------------------------------------------------
+# authority NAME SUBJECT EXTENSIONS DAYS [ISSUER]
+authority() {
+    key "$1.key"
+    chmod 600 "$1.key"
+    openssl req -new -key "$1.key" -subj "$2" -out "$1.csr"
+    printf '%b' "$3" >"$1.ext"
+    if [ $# -gt 4 ]; then
+        openssl x509 -req -in "$1.csr" -CA "$5.crt" -CAkey "$5.key" -CAserial serial -CAcreateserial -days "$4" \
+            -extfile "$1.ext" -out "$1.crt" 2>/dev/null
+    else
+        openssl x509 -req -in "$1.csr" -signkey "$1.key" -days "$4" -extfile "$1.ext" -out "$1.crt" 2>/dev/null
+    fi
+}
+usable='keyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n'
+authority corp "/O=Corp/CN=Corp Root" "basicConstraints=critical,CA:TRUE\n$usable" 3000
+authority prod "/O=Corp/CN=Corp Product" "basicConstraints=critical,CA:TRUE,pathlen:1\n$usable" 2500 corp
+authority zero "/O=Corp/CN=Corp Zero" "basicConstraints=critical,CA:TRUE,pathlen:0\n$usable" 2500 corp
+authority leafy "/O=Corp/CN=Corp Leaf" "basicConstraints=critical,CA:FALSE\n" 2500 corp
+authority short "/O=Corp/CN=Corp Short" "basicConstraints=critical,CA:TRUE\n$usable" 900 corp
+authority web "/O=Corp/CN=Corp Web" "basicConstraints=critical,CA:TRUE\nextendedKeyUsage=serverAuth\n$usable" 2500 corp
+no "an imported root without its key" "--root-key" new i0 --root-cert corp.crt
+no "an imported product CA without its key" "--product-key" new i0 --product-cert prod.crt
+no "a key that does not fit" "is not the key of" new i0 --root-cert corp.crt --root-key prod.key
+no "no CA" "is no CA" new i0 --product-cert leafy.crt --product-key leafy.key
+no "path length 0" "path length 0" new i0 --product-cert zero.crt --product-key zero.key
+no "a root of path length 1" "needs 2" new i0 --root-cert prod.crt --root-key prod.key
+no "a CA that ends too soon" "outlive" new i0 --product-cert short.crt --product-key short.key
+no "a CA for servers only" "would be refused" new i0 --product-cert web.crt --product-key web.key
+no "a root that did not issue it" "was not issued by" new i0 --product-cert prod.crt --product-key prod.key --root-cert s2/ca/root.crt
+[ ! -e i0/cradle.json ] || bad "a refused import made a site"
+[ -s prod.key ] || bad "a refused import removed the key"
+yes "import a root" new i1 --root-cert corp.crt --root-key corp.key
+yes "and its devices" "$BIN/cradle" -C i1 ca issue --sn LAB-1 --key-out i1.key -o i1.crt
+yes "openssl takes them under the corporate root" openssl verify -x509_strict -purpose sslclient -CAfile corp.crt \
+    -untrusted i1.crt i1.crt
+yes "its key was not copied" sh -c "! grep -rqF \"\$(sed -n 2p corp.key)\" i1"
+yes "import a product CA with its root" new i2 --product-cert prod.crt --product-key prod.key --root-cert corp.crt
+yes "and its devices" "$BIN/cradle" -C i2 ca issue --sn LAB-1 --key-out i2.key -o i2.crt
+yes "openssl takes them too" openssl verify -x509_strict -purpose sslclient -CAfile corp.crt -untrusted i2.crt i2.crt
+yes "deny with the imported CA's key" "$BIN/cradle" -C i2 ca deny i2.crt --key prod.key
+no "it is denied" "NO .*deny-list" "$BIN/cradle" -C i2 ca verify i2.crt
+yes "import a product CA alone" new i3 --product-cert prod.crt --product-key prod.key
+yes "show does without the root" sh -c "'$BIN/cradle' -C i3 ca show | grep -q 'Corp Product'"
+yes "an RSA site" new r1 --key rsa2048
+yes "its devices" "$BIN/cradle" -C r1 ca issue --sn LAB-1 --key-out r1.key -o r1.crt
+yes "openssl takes them" openssl verify -x509_strict -purpose sslclient -CAfile r1/ca/root.crt -untrusted r1.crt r1.crt
+yes "its deny-list is RS256" sh -c "'$BIN/cradle' -C r1 ca deny r1.crt && cut -d. -f1 r1/ca/deny.jws | tr '_-' '/+' |
+    base64 -d 2>/dev/null | grep -q RS256"
+no "and it is read" "NO .*deny-list" "$BIN/cradle" -C r1 ca verify r1.crt
 exit $failed
