@@ -112,6 +112,9 @@ bool label_png(const label_layout_t *layout, unsigned dpi, uint8_t **png, size_t
 bool label_png_check(const label_layout_t *layout, unsigned dpi, const uint8_t *png, size_t len,
                      err_t *err);
 
+/* The same without a file: draws, and looks at the drawing. */
+bool label_draw_check(const label_layout_t *layout, unsigned dpi, err_t *err);
+
 /* ---- PDF ---- */
 
 typedef struct {

@@ -70,16 +70,12 @@ static bool make_one(const job_t *job, const label_item_t *item, uint8_t **data,
     return ok;
 }
 
-/* A sheet's labels are drawn by the same code as a PNG: that one is looked at. */
+/* A sheet's labels are drawn by the same code as a picture: that one is looked at. */
 static bool add_to_sheet(const job_t *job, const label_item_t *item, label_pdf_t *pdf, err_t *err)
 {
     label_layout_t layout;
-    uint8_t *png = NULL;
-    size_t len = 0;
     bool ok = lay_out(job, item, &layout, err) && label_pdf_add(pdf, &layout, err) &&
-              label_png(&layout, CHECK_DPI, &png, &len, err) &&
-              label_png_check(&layout, CHECK_DPI, png, len, err);
-    wipe(png, len);
+              label_draw_check(&layout, CHECK_DPI, err);
     bytes_wipe(&layout, sizeof layout);
     return ok;
 }

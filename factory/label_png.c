@@ -72,8 +72,10 @@ static void invert(cairo_surface_t *surface)
     cairo_surface_flush(surface);
     unsigned char *row = cairo_image_surface_get_data(surface);
     int stride = cairo_image_surface_get_stride(surface);
-    for (int y = 0; y < cairo_image_surface_get_height(surface); y++, row += stride) {
-        for (int x = 0; x < cairo_image_surface_get_width(surface); x++) {
+    const int width = cairo_image_surface_get_width(surface);
+    const int height = cairo_image_surface_get_height(surface);
+    for (int y = 0; y < height; y++, row += stride) {
+        for (int x = 0; x < width; x++) {
             row[x] = (unsigned char)(255 - row[x]);
         }
     }
@@ -82,6 +84,9 @@ static void invert(cairo_surface_t *surface)
 
 static void wipe_surface(cairo_surface_t *surface)
 {
+    if (surface == NULL) {
+        return;
+    }
     unsigned char *data = cairo_image_surface_get_data(surface);
     if (data != NULL) {
         bytes_wipe(data, (size_t)cairo_image_surface_get_stride(surface) *
@@ -90,16 +95,10 @@ static void wipe_surface(cairo_surface_t *surface)
     cairo_surface_destroy(surface);
 }
 
-bool label_png(const label_layout_t *layout, unsigned dpi, uint8_t **png, size_t *len, err_t *err)
+/* The label in grey, drawn for that resolution; NULL: no memory, or an error of cairo. */
+static cairo_surface_t *draw(const label_layout_t *layout, unsigned dpi)
 {
     const double scale = dpi / MM_PER_INCH;
-    buffer_t out = {NULL, 0, 0};
-    if (dpi < LABEL_DPI_MIN || dpi > LABEL_DPI_MAX || layout->module * scale < 2) {
-        return err_set(err, ERR_USAGE,
-                       "%u dots an inch are too few or too many: %d to %d, and 2 dots a module of "
-                       "the QR code",
-                       dpi, LABEL_DPI_MIN, LABEL_DPI_MAX);
-    }
     cairo_surface_t *surface = cairo_image_surface_create(
         CAIRO_FORMAT_A8, (int)lround(layout->width * scale), (int)lround(layout->height * scale));
     cairo_t *cr = cairo_create(surface);
@@ -107,11 +106,27 @@ bool label_png(const label_layout_t *layout, unsigned dpi, uint8_t **png, size_t
     label_draw(cr, layout, 1 / scale);
     bool ok = cairo_status(cr) == CAIRO_STATUS_SUCCESS;
     cairo_destroy(cr);
-    if (ok) {
-        invert(surface);
-        ok = cairo_surface_write_to_png_stream(surface, append, &out) == CAIRO_STATUS_SUCCESS &&
-             add_resolution(&out, dpi);
+    if (!ok) {
+        wipe_surface(surface);
+        return NULL;
     }
+    invert(surface);
+    return surface;
+}
+
+bool label_png(const label_layout_t *layout, unsigned dpi, uint8_t **png, size_t *len, err_t *err)
+{
+    buffer_t out = {NULL, 0, 0};
+    if (dpi < LABEL_DPI_MIN || dpi > LABEL_DPI_MAX || layout->module * dpi / MM_PER_INCH < 2) {
+        return err_set(err, ERR_USAGE,
+                       "%u dots an inch are too few or too many: %d to %d, and 2 dots a module of "
+                       "the QR code",
+                       dpi, LABEL_DPI_MIN, LABEL_DPI_MAX);
+    }
+    cairo_surface_t *surface = draw(layout, dpi);
+    bool ok = surface != NULL &&
+              cairo_surface_write_to_png_stream(surface, append, &out) == CAIRO_STATUS_SUCCESS &&
+              add_resolution(&out, dpi);
     wipe_surface(surface);
     if (!ok) {
         free(out.data);
@@ -150,18 +165,18 @@ static bool modules_right(cairo_surface_t *surface, const label_layout_t *layout
     const int height = cairo_image_surface_get_height(surface);
     const unsigned char *data = cairo_image_surface_get_data(surface);
     const int stride = cairo_image_surface_get_stride(surface);
+    /* a byte, or four of which the second is green whatever the order */
+    const int pixel = cairo_image_surface_get_format(surface) == CAIRO_FORMAT_A8 ? 1 : 4;
     for (int row = -LABEL_QUIET; row < side + LABEL_QUIET; row++) {
         for (int column = -LABEL_QUIET; column < side + LABEL_QUIET; column++) {
             int x = (int)floor((m.x + (column + 0.5) * m.module) * scale);
             int y = (int)floor((m.y + (row + 0.5) * m.module) * scale);
-            uint32_t pixel;
             bool inside = row >= 0 && column >= 0 && row < side && column < side;
             bool dark = inside && layout->qr.dark[row * side + column];
             if (x < 0 || y < 0 || x >= width || y >= height) {
                 return false;
             }
-            memcpy(&pixel, data + y * stride + 4 * x, sizeof pixel);
-            if (((pixel & 0xff) < DARK_BELOW) != dark) {
+            if ((data[y * stride + pixel * x + (pixel == 4)] < DARK_BELOW) != dark) {
                 return false;
             }
         }
@@ -183,4 +198,15 @@ bool label_png_check(const label_layout_t *layout, unsigned dpi, const uint8_t *
               modules_right(surface, layout, scale);
     wipe_surface(surface);
     return ok || err_set(err, ERR_INPUT, "the QR code of the label is not the one that was meant");
+}
+
+bool label_draw_check(const label_layout_t *layout, unsigned dpi, err_t *err)
+{
+    cairo_surface_t *surface = draw(layout, dpi);
+    bool drawn = surface != NULL;
+    bool right = drawn && modules_right(surface, layout, dpi / MM_PER_INCH);
+    wipe_surface(surface);
+    return right || (drawn ? err_set(err, ERR_INPUT,
+                                     "the QR code of the label is not the one that was meant")
+                           : err_set(err, ERR_SYSTEM, "out of memory for a label"));
 }

@@ -101,4 +101,33 @@ is "once" 0 "$($cradle factory pack --ship --json | sed -n 's/.*"shipped":\([0-9
 is "the steward takes it" '{"added":30,"known":0}' "$($cradle steward import --json)"
 is "custody is whole" ' 0 faults' "$($cradle custody verify | sed 's/.*,//')"
 
+# -- two stations with the same units --
+$cradle factory run --count 40 >/dev/null
+$cradle factory label --all >one.txt &
+$cradle factory label --all >two.txt
+wait $!
+is "each has one label" 40 "$(cat one.txt two.txt | grep -c ' labelled$')"
+is "and both say so" 140 "$(cat one.txt two.txt | grep -c '^OK ')"
+
+# -- killed at any moment: run again, and each label's code is the one whose hash is in custody --
+$cradle factory run --count 100 >/dev/null
+for pause in 0.02 0.05 0.08 0.11 0.14 0.17 0.2 0.25; do
+    $cradle factory label --all -f zpl >/dev/null 2>&1 &
+    sleep $pause
+    kill -9 $! 2>/dev/null || true
+    wait $! 2>/dev/null || true
+done
+is "the rest" 170 "$($cradle factory label --all -f zpl | grep -c '^OK ')"
+$cradle factory pack --csv killed.csv >/dev/null
+wrong=0
+i=71
+while [ $i -le 170 ]; do
+    unit=$(printf 'SN-%06d' $i)
+    code=$(sed -n '/FDClaim code/{n;s/.*^FD\(....\)-\(....\)^FS/\1\2/p;}' "$site/factory/labels/$unit.zpl")
+    hash=$(printf %s "$code" | sha256sum | cut -d' ' -f1)
+    grep -q "^$unit,.*,$hash," killed.csv || wrong=$((wrong + 1))
+    i=$((i + 1))
+done
+is "labels whose code is not in custody" 0 $wrong
+is "custody is whole" ' 0 faults' "$($cradle custody verify | sed 's/.*,//')"
 exit $failed
