@@ -224,6 +224,14 @@ static bool list_entry(void *context, const custody_entry_t *entry)
     return json_writer_done(&w, NULL) && fprintf(listing->out, "%s\n", text) > 0;
 }
 
+static bool not_there(const cli_t *cli, const char *sn, err_t *err)
+{
+    site_t site;
+    return site_open(&site, cli->site, err) && site_sn_typed(&site, sn, err) &&
+           err_set(err, ERR_PRECONDITION,
+                   "custody has nothing of %s; `cradle factory list` shows the units", sn);
+}
+
 static int show(const cli_t *cli, int argc, char **argv)
 {
     const option_t options[] = {{0}};
@@ -237,8 +245,7 @@ static int show(const cli_t *cli, int argc, char **argv)
     bool ok = custody_each_of_sn(custody, argv[0], list_entry, &listing, &err);
     custody_close(custody);
     if (ok && !listing.any) {
-        ok = err_set(&err, ERR_PRECONDITION,
-                     "custody has nothing of %s; `cradle factory list` shows the units", argv[0]);
+        ok = not_there(cli, argv[0], &err);
     }
     if (ok && listing.table != NULL) {
         term_table_print(listing.table, stdout);
@@ -265,8 +272,7 @@ static int export(const cli_t *cli, int argc, char **argv)
     ok = ok && custody_each_of_sn(custody, argv[0], list_entry, &listing, &err);
     custody_close(custody);
     if (ok && !listing.any) {
-        ok = err_set(&err, ERR_PRECONDITION,
-                     "custody has nothing of %s; `cradle factory list` shows the units", argv[0]);
+        ok = not_there(cli, argv[0], &err);
     }
     bool written = listing.out != NULL && fflush(listing.out) == 0 && ferror(listing.out) == 0;
     if (path != NULL && listing.out != NULL) {

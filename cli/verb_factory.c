@@ -98,11 +98,15 @@ static int run(const cli_t *cli, int argc, char **argv)
     listing_t listing = {.bar = &bar};
     err_t err = ERR_INIT;
     factory_run_t what = {.count = 1, .made = listing_add, .context = &listing};
+    const char *product = NULL;
     const option_t options[] = {
         {"count", 'n', OPTION_UINT, &what.count, "N", "how many units (default 1)"},
+        {"product", 0, OPTION_TEXT, &product, "NAME", "one that cradle.json names"},
+        {"writer", 0, OPTION_TEXT, &what.writer, "NAME", "who writes in custody"},
         {0},
     };
-    if (!options_parse(options, &argc, argv, 0, 0, &err) || !site_open(&site, cli->site, &err)) {
+    if (!options_parse(options, &argc, argv, 0, 0, &err) || !site_open(&site, cli->site, &err) ||
+        !site_product_choose(&site, product, &err)) {
         return cli_fail(&err);
     }
     term_progress_begin(&bar, "units", what.count);
@@ -289,9 +293,11 @@ static int adopt(const cli_t *cli, int argc, char **argv)
 static const cli_verb_t OWN[] = {
     {.name = "run",
      .summary = "make units",
-     .usage = "cradle factory run [--count N]",
+     .usage = "cradle factory run [--count N] [--product NAME]",
      .run = run,
-     .help = "  -n, --count N   how many units (default 1)\n\n"
+     .help = "  -n, --count N    how many units (default 1)\n"
+             "  --product NAME   with the serial numbers and model of this one of cradle.json's\n"
+             "  --writer NAME    who writes in custody (default line); one name a line\n\n"
              "Several runs may work on one site at once. A run that is killed costs serial\n"
              "numbers, which become void, and nothing else.\n\n"
              "example:\n  cradle factory run --count 3\n"},
@@ -331,7 +337,7 @@ static int factory(const cli_t *cli, int argc, char **argv)
 {
     static const cli_verb_t *const STATIONS[] = {&factory_verb_assemble, &factory_verb_flash,
                                                  &factory_verb_identity, &factory_verb_test,
-                                                 &factory_verb_label, &factory_verb_pack};
+                                                 &factory_verb_label,    &factory_verb_pack};
     cli_verb_t verbs[sizeof STATIONS / sizeof *STATIONS + sizeof OWN / sizeof *OWN];
     size_t count = 0;
     for (size_t i = 0; i < sizeof STATIONS / sizeof *STATIONS; i++) {

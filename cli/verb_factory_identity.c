@@ -114,7 +114,9 @@ static int identity(const cli_t *cli, int argc, char **argv)
     identity_t id = {.cli = cli};
     factory_flash_t chip = {.rollback_confirmed = true};
     err_t err = ERR_INIT;
+    const char *product = NULL;
     const option_t options[] = {
+        {"product", 0, OPTION_TEXT, &product, "NAME", "one that cradle.json names"},
         {"port", 'p', OPTION_TEXT, &chip.port, "PORT", "the serial port of the chip"},
         {"esptool", 0, OPTION_TEXT, &chip.esptool, "PROGRAM", "esptool, version 4 or 5"},
         {"table", 0, OPTION_TEXT, &chip.table, "FILE", "partition table (default: Cradle's)"},
@@ -133,7 +135,7 @@ static int identity(const cli_t *cli, int argc, char **argv)
         return cli_fail(&err);
     }
     int code;
-    if (!site_open(&site, cli->site, &err) ||
+    if (!site_open(&site, cli->site, &err) || !site_product_choose(&site, product, &err) ||
         !factory_station_open(&site, id.how.writer, &id.station, &err) ||
         (chip.port != NULL && !factory_flasher_open(&site, &chip, &id.how.flasher, &err))) {
         code = cli_fail(&err);
@@ -160,6 +162,7 @@ const cli_verb_t factory_verb_identity = {
         "  --csr-out FILE    the signer is elsewhere: allot serial numbers, make keys, and write\n"
         "                    their requests to FILE (PEM); the keys wait in factory/pending\n"
         "  --import FILE     the chains that came back for them (PEM)\n"
+        "  --product NAME    with the serial numbers and model of this one of cradle.json's\n"
         "  --writer NAME     who writes in custody (default line)\n\n"
         "examples:\n"
         "  cradle factory identity A0:B1:C2:D3:E4:F5\n"

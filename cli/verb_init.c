@@ -89,11 +89,29 @@ static int show(const cli_t *cli, const site_t *site, const site_create_t *reque
     return CLI_DONE;
 }
 
+/* The check character is part of the pattern: "SN-%06d{luhn}". */
+static bool add_check(site_create_t *request, const char *check, char pattern[SITE_PATTERN_SIZE],
+                      err_t *err)
+{
+    const char *plain = request->sn_pattern == NULL ? "SN-%06d" : request->sn_pattern;
+    if (strcmp(check, "luhn") != 0 && strcmp(check, "iso7064") != 0) {
+        return err_set(err, ERR_USAGE, "--sn-check is luhn or iso7064, not \"%.20s\"", check);
+    }
+    if (snprintf(pattern, SITE_PATTERN_SIZE, "%s{%s}", plain, check) >= SITE_PATTERN_SIZE) {
+        return err_set(err, ERR_USAGE, "the serial number pattern is too long");
+    }
+    request->sn_pattern = pattern;
+    return true;
+}
+
 static int run(const cli_t *cli, int argc, char **argv)
 {
     site_t site;
     err_t err = ERR_INIT;
     option_list_t names = {.count = 0};
+    option_list_t products = {.count = 0};
+    char pattern[SITE_PATTERN_SIZE];
+    const char *check = NULL;
     const char *key = "p256";
     uint64_t security = 1;
     uint64_t days = 0;
@@ -109,6 +127,8 @@ static int run(const cli_t *cli, int argc, char **argv)
         {"steward", 0, OPTION_TEXT, &request.steward, "HOST:PORT", "whom devices ask"},
         {"cloud-ca", 0, OPTION_TEXT, &request.cloud_ca, "FILE",
          "roots of the cloud's certificate, where it is not this site's own cloud"},
+        {"sn-check", 0, OPTION_TEXT, &check, "KIND", "luhn or iso7064: a check character"},
+        {"product", 0, OPTION_LIST, &products, "NAME=PATTERN", "one more product"},
         {"checkpoint-dir", 0, OPTION_TEXT, &request.checkpoint_dir, "DIR",
          "where signed checkpoints of custody go, outside the site"},
         {"server-name", 0, OPTION_LIST, &names, "HOST", "one more name of the cloud"},
@@ -139,6 +159,11 @@ static int run(const cli_t *cli, int argc, char **argv)
         err_set(&err, ERR_USAGE, "--days is at most 36500");
         return cli_fail(&err);
     }
+    if (check != NULL && !add_check(&request, check, pattern, &err)) {
+        return cli_fail(&err);
+    }
+    request.products = products.items;
+    request.product_count = (size_t)products.count;
     request.key_type = strcmp(key, "p256") == 0 ? PKI_KEY_P256 : PKI_KEY_RSA2048;
     request.days = (uint32_t)days;
     request.server_names = names.items;
@@ -159,6 +184,9 @@ const cli_verb_t cli_verb_init = {
     .help =
         "  --name TEXT          the company's name, as it stands in the CAs (default Cradle)\n"
         "  --sn-pattern P       serial numbers, with one %d or %0Nd (default SN-%06d)\n"
+        "  --sn-check KIND      luhn or iso7064: a check character at the end of serial numbers\n"
+        "  --product NAME=P     one more product (model NAME) with a pattern of its own;\n"
+        "                       repeatable; made with cradle factory run --product NAME\n"
         "  --model TEXT         the product's model\n"
         "  --hw TEXT            its hardware revision\n"
         "  --cloud HOST:PORT    what devices connect to (default cloud.cradle.test:8883)\n"

@@ -140,7 +140,6 @@ static bool make_mac(const site_t *site, factory_unit_t *unit, err_t *err)
    the runs that took them, later ones find it born and go on. */
 static bool check_free(const site_t *site, custody_t *custody, const char *sn, err_t *err)
 {
-    site_pattern_t pattern;
     custody_checkpoint_t point;
     uint64_t number;
     const char *kind;
@@ -152,15 +151,12 @@ static bool check_free(const site_t *site, custody_t *custody, const char *sn, e
         return err_set(err, ERR_PRECONDITION, "the serial number %s is %s already", sn,
                        strcmp(kind, CUSTODY_VOID) == 0 ? "void" : "taken");
     }
-    if (!site_pattern_parse(site->sn_pattern, &pattern, err)) {
-        return false;
-    }
     /* What any line took; ERR_PRECONDITION only says that this writer has no entry yet. */
     if (!custody_checkpoint(custody, FACTORY_WRITER, &point, &none) &&
         none.kind != ERR_PRECONDITION) {
         return err_set(err, none.kind, "%s", none.text);
     }
-    return !site_pattern_number(&pattern, sn, &number) || number > point.number ||
+    return !site_sn_number(site, sn, &number) || number > point.number ||
            err_set(err, ERR_PRECONDITION, "the serial number %s belongs to a run of the factory",
                    sn);
 }

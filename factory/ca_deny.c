@@ -156,7 +156,7 @@ static void take_image(wanted_t *w)
 
 static bool take_sn(wanted_t *w, custody_t *custody, err_t *err)
 {
-    if (!site_sn_check(w->how->sn, err)) {
+    if (!site_sn_typed(w->ca->site, w->how->sn, err)) {
         return false;
     }
     snprintf(w->sn, sizeof w->sn, "%s", w->how->sn);

@@ -77,14 +77,10 @@ bool factory_ca_issued(custody_t *custody, const char *sn, bool *issued, err_t *
 /* A number that a run has taken and that is no unit yet: the run will make one of it. */
 static bool check_run(const site_t *site, custody_t *custody, const char *sn, err_t *err)
 {
-    site_pattern_t pattern;
     custody_checkpoint_t point;
     uint64_t number;
     err_t none = ERR_INIT;
-    if (!site_pattern_parse(site->sn_pattern, &pattern, err)) {
-        return false;
-    }
-    if (!site_pattern_number(&pattern, sn, &number)) {
+    if (!site_sn_number(site, sn, &number)) {
         return true;
     }
     if (!custody_checkpoint(custody, FACTORY_WRITER, &point, &none)) {

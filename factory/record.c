@@ -163,7 +163,8 @@ bool factory_record_find(const site_t *site, const char *sn, factory_unit_t *uni
         }
     }
     if (!find.found) {
-        return err_set(err, ERR_PRECONDITION,
+        return site_sn_typed(site, sn, err) &&
+               err_set(err, ERR_PRECONDITION,
                        "there is no unit %s; `cradle factory list` shows the units", sn);
     }
     return !find.damaged ||

@@ -120,7 +120,8 @@ bool factory_find_sn(factory_station_t *station, const char *sn, factory_item_t 
     }
     const factory_item_t *found = factory_ledger_sn(&station->ledger, sn);
     if (found == NULL || found->identity_ms == 0) {
-        return err_set(err, ERR_PRECONDITION,
+        return site_sn_typed(station->site, sn, err) &&
+               err_set(err, ERR_PRECONDITION,
                        "there is no unit %s; `cradle factory list` shows the units", sn);
     }
     *item = *found;

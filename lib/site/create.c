@@ -73,6 +73,7 @@ static bool settle(const site_create_t *request, site_t *site, char *json, size_
                    "the cloud's address", err) ||
         !copy_text(site->steward, sizeof site->steward, request->steward, "",
                    "the steward's address", err) ||
+        !site_products_settle(site, request, err) ||
         (request->checkpoint_dir != NULL &&
          !site_checkpoint_dir_settle(site, request->checkpoint_dir, err))) {
         return false;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "json/json.h"
 #include "pki/cert.h"
 #include "site/site.h"
 
@@ -20,6 +21,13 @@ bool site_dir_valid(const char *path);
 
 /* Makes `dir` if it is missing; site->checkpoint_dir becomes its absolute path. */
 bool site_checkpoint_dir_settle(site_t *site, const char *dir, err_t *err);
+
+/* product.c: from a request, from cradle.json, into it. The check comes when all is read: no
+   product has another's name, or the beginning of another's SNs. */
+bool site_products_settle(site_t *site, const site_create_t *request, err_t *err);
+bool site_products_read(site_t *site, const json_token_t *array);
+bool site_products_check(const site_t *site, err_t *err);
+void site_products_write(const site_t *site, json_writer_t *writer);
 
 /* The text of cradle.json. */
 bool site_write_settings(const site_t *site, char *out, size_t cap, size_t *len);

@@ -122,6 +122,7 @@ static const struct {
     {"hw", read_hw, true, "1 to 16 printable ASCII characters"},
     {"cloud", read_cloud, true, "host:port"},
     {"steward", read_steward, false, "host:port"},
+    {"products", site_products_read, false, "a list of {\"name\":..,\"hw\":..,\"sn_pattern\":..}"},
     {"checkpoint_dir", read_checkpoint_dir, false, "an absolute path"},
     {"key_type", read_key_type, false, "p256 or rsa2048"},
     {"days", read_days, false, "a number from 1 to 5475"},
@@ -185,7 +186,7 @@ bool site_parse(site_t *site, const char *json, size_t len, err_t *err)
             return err_set(err, ERR_INPUT, "the setting \"%s\" is missing", settings[i].name);
         }
     }
-    return true;
+    return site_products_check(site, err);
 }
 
 bool site_open(site_t *site, const char *dir, err_t *err)
@@ -242,6 +243,10 @@ bool site_write_settings(const site_t *site, char *out, size_t cap, size_t *len)
     if (site->steward[0] != '\0') {
         json_key(&writer, "steward");
         json_put_string(&writer, site->steward);
+    }
+    if (site->product_count > 0) {
+        json_key(&writer, "products");
+        site_products_write(site, &writer);
     }
     if (site->checkpoint_dir[0] != '\0') {
         json_key(&writer, "checkpoint_dir");

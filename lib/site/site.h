@@ -52,6 +52,15 @@
 #define SITE_FORWARD_KEY  "steward/forward.key"
 #define SITE_TICKET_KEY   "steward/ticket.key"
 
+/* A product beside the first one, whose units have a pattern (a prefix) of their own. Numbers are
+   the site's: no two products have one twice. */
+#define SITE_PRODUCTS_MAX 16
+typedef struct {
+    char name[SITE_MODEL_SIZE]; /* the model, too */
+    char hw[SITE_HW_SIZE];
+    char sn_pattern[SITE_PATTERN_SIZE];
+} site_product_t;
+
 /* What cradle.json says. Every text is NUL terminated. */
 typedef struct {
     char dir[FILE_PATH_MAX];
@@ -67,6 +76,8 @@ typedef struct {
     uint32_t days;                      /* validity of device certificates */
     int security;                       /* of provisioning: 1, or 0 for plain text */
     bool pop;                           /* units get a proof of possession         */
+    site_product_t product[SITE_PRODUCTS_MAX];
+    size_t product_count;
 } site_t;
 
 /* Reads and checks DIR/cradle.json. ERR_PRECONDITION with "run `cradle init`" when DIR holds no
@@ -88,9 +99,12 @@ typedef struct {
     const char *cloud_ca;   /* PEM file: roots of the cloud's own certificate, where the site's
                                server-root did not sign it (a ThingsBoard of one's own); devices
                                trust them beside server-root. NULL: none */
-    const char
-        *checkpoint_dir;     /* a directory outside the site, made if it is missing: another
-                                disk, where an old back-up of the site would not be. NULL: none */
+    /* Beside the first one: "NAME=PATTERN"; `hw` as the first. */
+    const char *const *products;
+    size_t product_count;
+    /* A directory outside the site, made if it is missing: another disk, where an old back-up of
+       the site would not be. NULL: none. */
+    const char *checkpoint_dir;
     pki_key_type_t key_type; /* of CAs and devices               */
     uint32_t days;           /* 0: 1095                          */
     bool pop;
@@ -117,6 +131,17 @@ typedef struct {
    key that was placed outside the site stays, and is to be removed first). Two at once: one is
    refused. */
 bool site_create(const site_create_t *request, site_t *site, err_t *err);
+
+/* From here on `site` makes units of that product: sn_pattern, model and hw become its own. NULL
+   and the site's own model change nothing. ERR_USAGE names those that there are. */
+bool site_product_choose(site_t *site, const char *name, err_t *err);
+
+/* An SN that somebody typed or scanned. ERR_USAGE: it cannot be one, or it is like those of one of
+   the site's patterns but for the check character. */
+bool site_sn_typed(const site_t *site, const char *sn, err_t *err);
+
+/* The number of an SN by the pattern of whichever product makes such ones; false: of none. */
+bool site_sn_number(const site_t *site, const char *sn, uint64_t *number);
 
 /* The directory for checkpoints is there, and not in the site, where a back-up of the site would
    bring back old ones. ERR_PRECONDITION says what to do. */

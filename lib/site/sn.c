@@ -121,9 +121,78 @@ static bool bad_pattern(err_t *err, const char *text)
     return err_set(
         err, ERR_USAGE,
         "\"%.40s\" is no serial number pattern: letters, digits and . _ - around exactly one "
-        "%%d or %%0Wd (W from 1 to %d), as in SN-%%06d",
+        "%%d or %%0Wd (W from 1 to %d), as in SN-%%06d, and {luhn} or {iso7064} at the end",
         text, WIDTH_MAX);
 }
+
+/* ---- check characters ---- */
+
+static const struct {
+    const char *mark;
+    site_check_t check;
+} checks[] = {{"{luhn}", SITE_CHECK_LUHN}, {"{iso7064}", SITE_CHECK_ISO7064}};
+
+static int value_of(char c)
+{
+    return is_digit(c)            ? c - '0'
+           : c >= 'A' && c <= 'Z' ? c - 'A' + 10
+           : c >= 'a' && c <= 'z' ? c - 'a' + 10
+                                  : -1;
+}
+
+/* Of the digits text[0 .. len). */
+static char luhn(const char *text, size_t len)
+{
+    int sum = 0;
+    bool twice = true; /* the check digit will stand to the right of the last one */
+    for (size_t i = len; i > 0; i--) {
+        int value = text[i - 1] - '0';
+        value = twice ? 2 * value : value;
+        sum += value > 9 ? value - 9 : value;
+        twice = !twice;
+    }
+    return (char)('0' + (10 - sum % 10) % 10);
+}
+
+/* MOD 37,36: what is no letter or digit is passed over. */
+static char iso7064(const char *text)
+{
+    static const char LETTERS[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    int product = 36;
+    for (; *text != '\0'; text++) {
+        int value = value_of(*text);
+        if (value >= 0) {
+            int sum = (product + value) % 36;
+            product = (sum == 0 ? 36 : sum) * 2 % 37;
+        }
+    }
+    return LETTERS[(37 - product) % 36];
+}
+
+/* `sn` is complete but for its check character. */
+static char check_of(const site_pattern_t *pattern, const char *sn)
+{
+    size_t before = strlen(pattern->prefix);
+    return pattern->check == SITE_CHECK_LUHN
+               ? luhn(sn + before, strlen(sn) - before - strlen(pattern->suffix))
+               : iso7064(sn);
+}
+
+/* Takes the mark off the end of a suffix. */
+static void take_check(site_pattern_t *pattern)
+{
+    size_t len = strlen(pattern->suffix);
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        size_t mark = strlen(checks[i].mark);
+        if (len >= mark && strcmp(pattern->suffix + len - mark, checks[i].mark) == 0) {
+            pattern->suffix[len - mark] = '\0';
+            pattern->check = checks[i].check;
+            return;
+        }
+    }
+}
+
+/* ---- patterns ---- */
 
 bool site_pattern_parse(const char *text, site_pattern_t *pattern, err_t *err)
 {
@@ -139,15 +208,18 @@ bool site_pattern_parse(const char *text, site_pattern_t *pattern, err_t *err)
     }
     memcpy(pattern->prefix, text, before);
     strcpy(pattern->suffix, after);
+    take_check(pattern);
     /* A sample stands for all: whether a text is plain or numeric does not hang on which digits. */
-    int n = snprintf(sample, sizeof sample, "%s1%s", pattern->prefix, pattern->suffix);
+    int n = snprintf(sample, sizeof sample, "%s1%s%s", pattern->prefix, pattern->suffix,
+                     pattern->check == SITE_CHECK_NONE ? "" : "8");
     for (int i = 0; i < n && i < (int)sizeof sample - 1; i++) {
         if (!is_plain(sample[i])) {
             return bad_pattern(err, text);
         }
     }
     size_t digits = pattern->width == 0 ? WIDTH_MAX : pattern->width;
-    if (before + strlen(after) + digits >= SITE_SN_SIZE) {
+    digits += pattern->check != SITE_CHECK_NONE;
+    if (before + strlen(pattern->suffix) + digits >= SITE_SN_SIZE) {
         return err_set(err, ERR_USAGE, "serial numbers of \"%.40s\" would be longer than %d", text,
                        SITE_SN_SIZE - 1);
     }
@@ -184,15 +256,23 @@ bool site_pattern_format(const site_pattern_t *pattern, uint64_t number, char sn
     }
     int n = snprintf(sn, SITE_SN_SIZE, "%s%0*" PRIu64 "%s", pattern->prefix,
                      pattern->width == 0 ? 1 : (int)pattern->width, number, pattern->suffix);
-    return n > 0 && n < SITE_SN_SIZE;
+    if (n <= 0 || n >= SITE_SN_SIZE - 1) {
+        return n > 0 && n < SITE_SN_SIZE && pattern->check == SITE_CHECK_NONE;
+    }
+    if (pattern->check != SITE_CHECK_NONE) {
+        char check = check_of(pattern, sn);
+        sn[n] = check;
+        sn[n + 1] = '\0';
+    }
+    return true;
 }
 
-bool site_pattern_number(const site_pattern_t *pattern, const char *sn, uint64_t *number)
+/* The number in an SN of the right form, whatever its check character is. */
+static bool read_number(const site_pattern_t *pattern, const char *sn, uint64_t *number)
 {
     size_t before = strlen(pattern->prefix);
-    size_t after = strlen(pattern->suffix);
+    size_t after = strlen(pattern->suffix) + (pattern->check != SITE_CHECK_NONE);
     size_t len = strlen(sn);
-    char again[SITE_SN_SIZE];
     uint64_t value = 0;
     if (len <= before + after || len - before - after > WIDTH_MAX) {
         return false;
@@ -204,5 +284,21 @@ bool site_pattern_number(const site_pattern_t *pattern, const char *sn, uint64_t
         value = value * 10 + (uint64_t)(sn[i] - '0');
     }
     *number = value;
-    return site_pattern_format(pattern, value, again, NULL) && strcmp(again, sn) == 0;
+    return true;
+}
+
+bool site_pattern_number(const site_pattern_t *pattern, const char *sn, uint64_t *number)
+{
+    char again[SITE_SN_SIZE];
+    return read_number(pattern, sn, number) && site_pattern_format(pattern, *number, again, NULL) &&
+           strcmp(again, sn) == 0;
+}
+
+bool site_pattern_mistyped(const site_pattern_t *pattern, const char *sn)
+{
+    char again[SITE_SN_SIZE];
+    uint64_t number;
+    return pattern->check != SITE_CHECK_NONE && read_number(pattern, sn, &number) &&
+           site_pattern_format(pattern, number, again, NULL) && strlen(again) == strlen(sn) &&
+           strncmp(again, sn, strlen(sn) - 1) == 0 && strcmp(again, sn) != 0;
 }

@@ -72,6 +72,12 @@ static void test_patterns(void **state)
         {"%06dX", 7, "000007X"},
         {"P%012d", 5, "P000000000005"},
         {"9-%01d", 9, "9-9"},
+        /* Check characters: Luhn's usual example; that of the GRid standard for MOD 37,36. */
+        {"SN-%06d{luhn}", 1, "SN-0000018"},
+        {"X%010d{luhn}", 7992739871, "X79927398713"},
+        {"X%d{luhn}", 7992739871, "X79927398713"},
+        {"A1-2425G-ABC%07d{iso7064}", 1234002, "A1-2425G-ABC1234002M"},
+        {"A%04d-eu{luhn}", 18, "A0018-eu2"},
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         site_pattern_t pattern;
@@ -122,7 +128,14 @@ static void test_pattern_refusals(void **state)
         {"-X%d", "begin with"},
         {".X%d", "begin with"},
         {"ABCDEFGHIJKLMNOPQRSTU%d", "longer"},
-        {"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJ%d", "no serial"},
+        {"%06d{luhn}", "ThingsBoard"},
+        {"%06d{iso7064}", "ThingsBoard"},
+        {"SN-%06d{mod11}", "no serial"},
+        {"SN-{luhn}%06d", "no serial"},
+        {"SN-%06d{luhn}X", "no serial"},
+        {"SN-%06d{luhn}{luhn}", "no serial"},
+        {"ABCDEFGHIJKLMNOPQRST%d{luhn}", "longer"},
+        {"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJ%d", "longer"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         site_pattern_t pattern;
@@ -143,6 +156,85 @@ static void test_pattern_refusals(void **state)
                             "SN-000001X", "SN-",        ""};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         assert_false(site_pattern_number(&pattern, others[i], &number));
+    }
+}
+
+/* Every single wrong character is told, and (MOD 37,36) every swapped pair of neighbours that
+   differ: the sum is weighted by place. */
+static void test_check_characters(void **state)
+{
+    (void)state;
+    const char *const patterns[] = {"SN-%06d{luhn}", "SN-%06d{iso7064}"};
+    for (size_t p = 0; p < 2; p++) {
+        site_pattern_t pattern;
+        assert_true(site_pattern_parse(patterns[p], &pattern, NULL));
+        for (uint64_t n = 1; n < 999999; n += 7919) {
+            char sn[SITE_SN_SIZE];
+            uint64_t number;
+            assert_true(site_pattern_format(&pattern, n, sn, NULL));
+            assert_true(site_pattern_number(&pattern, sn, &number));
+            assert_int_equal(number, n);
+            assert_false(site_pattern_mistyped(&pattern, sn));
+            for (size_t i = 3; i < 9; i++) {
+                char right = sn[i];
+                for (char c = '0'; c <= '9'; c++) {
+                    sn[i] = c;
+                    assert_int_equal(site_pattern_number(&pattern, sn, &number), c == right);
+                    assert_int_equal(site_pattern_mistyped(&pattern, sn), c != right);
+                }
+                sn[i] = right;
+            }
+        }
+        assert_false(site_pattern_mistyped(&pattern, "SN-00001"));
+        assert_false(site_pattern_mistyped(&pattern, "ADOPTED-1"));
+    }
+}
+
+static void test_products(void **state)
+{
+    (void)state;
+    const char *const two = "{\"v\":1,\"site\":\"00112233445566778899aabbccddeeff\",\"name\":\"A\","
+                            "\"products\":[{\"name\":\"m2\",\"hw\":\"B1\",\"sn_pattern\":"
+                            "\"S2-%05d{luhn}\"}],\"sn_pattern\":\"SN-%06d\",\"model\":\"m1\","
+                            "\"hw\":\"A1\",\"cloud\":\"c:1\"}";
+    site_t site;
+    uint64_t number;
+    err_t err = ERR_INIT;
+    if (!site_parse(&site, two, strlen(two), &err)) {
+        fail_msg("%s", err.text);
+    }
+    assert_int_equal(site.product_count, 1);
+    assert_true(site_sn_number(&site, "SN-000004", &number));
+    assert_true(site_sn_number(&site, "S2-000067", &number));
+    assert_int_equal(number, 6);
+    assert_true(site_sn_typed(&site, "ADOPTED", NULL));
+    assert_false(site_sn_typed(&site, "S2-000068", &err));
+    assert_non_null(strstr(err.text, "check character"));
+    err_clear(&err);
+    assert_false(site_product_choose(&site, "m3", &err));
+    assert_non_null(strstr(err.text, "m1, m2"));
+    assert_true(site_product_choose(&site, "m1", NULL));
+    assert_string_equal(site.sn_pattern, "SN-%06d");
+    assert_true(site_product_choose(&site, "m2", NULL));
+    assert_string_equal(site.sn_pattern, "S2-%05d{luhn}");
+    assert_string_equal(site.model, "m2");
+    assert_string_equal(site.hw, "B1");
+    const char *const bad[][2] = {
+        {"\"S2-%05d{luhn}\"", "\"SN-%05d\""},
+        {"\"name\":\"m2\"", "\"name\":\"m1\""},
+        {"\"S2-%05d{luhn}\"", "\"%05d\""},
+        {"\"hw\":\"B1\",", ""},
+        {"\"hw\":\"B1\"", "\"hw\":1"},
+        {"\"hw\":\"B1\"", "\"hw\":\"B1\",\"x\":\"y\""},
+        {"[{", "[1,{"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[1024];
+        const char *at = strstr(two, bad[i][0]);
+        assert_non_null(at);
+        snprintf(text, sizeof text, "%.*s%s%s", (int)(at - two), two, bad[i][1],
+                 at + strlen(bad[i][0]));
+        assert_false(site_parse(&site, text, strlen(text), NULL));
     }
 }
 
@@ -320,6 +412,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numeric),           cmocka_unit_test(test_serial_numbers),
         cmocka_unit_test(test_patterns),          cmocka_unit_test(test_pattern_refusals),
+        cmocka_unit_test(test_check_characters),  cmocka_unit_test(test_products),
         cmocka_unit_test(test_settings),          cmocka_unit_test(test_setting_refusals),
         cmocka_unit_test(test_addresses),         cmocka_unit_test(test_identity_json),
         cmocka_unit_test(test_identity_refusals),
