@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +37,13 @@ bool custody_fail(custody_t *custody, const char *what, err_t *err)
 {
     int code = custody->db == NULL ? SQLITE_NOMEM : sqlite3_errcode(custody->db);
     const char *text = custody->db == NULL ? "out of memory" : sqlite3_errmsg(custody->db);
+    /* "disk I/O error" tells nobody what to do; what the system said to SQLite does. */
+    int system = custody->db == NULL ? 0 : sqlite3_system_errno(custody->db);
+    if ((code & 0xff) == SQLITE_IOERR) {
+        code = system == ENOSPC || system == EDQUOT || code == SQLITE_IOERR_SHMSIZE ? SQLITE_FULL
+               : system == EROFS || system == EACCES ? SQLITE_READONLY
+                                                     : code;
+    }
     switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -241,8 +249,44 @@ static bool make_file(const char *path, err_t *err)
     return true;
 }
 
+/* Nobody can write beside the file, so nobody can be at work: a back-up on a disk that is mounted
+   for reading. SQLite would want to make its files there; told that nothing changes, it does not.
+ */
+static bool frozen(const custody_t *custody)
+{
+    char name[FILE_PATH_MAX + 8];
+    struct stat st;
+    snprintf(name, sizeof name, "%s", custody->path);
+    char *slash = strrchr(name, '/');
+    if (slash == NULL || slash == name) {
+        return false;
+    }
+    *slash = '\0';
+    bool writable = access(name, W_OK) == 0;
+    snprintf(name, sizeof name, "%s-wal", custody->path);
+    return !writable && (stat(name, &st) != 0 || st.st_size == 0);
+}
+
+static int connect_frozen(custody_t *custody)
+{
+    static const char PLAIN[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_.";
+    char uri[3 * FILE_PATH_MAX + 32] = "file:";
+    size_t at = 5;
+    for (const char *p = custody->path; *p != '\0'; p++) {
+        at += (size_t)snprintf(uri + at, sizeof uri - at,
+                               strchr(PLAIN, *p) != NULL ? "%c" : "%%%02X", (unsigned char)*p);
+    }
+    snprintf(uri + at, sizeof uri - at, "?immutable=1");
+    return sqlite3_open_v2(uri, &custody->db,
+                           SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
+}
+
 static bool connect(custody_t *custody, err_t *err)
 {
+    if (custody->writer[0] == '\0' && frozen(custody)) {
+        return connect_frozen(custody) == SQLITE_OK || custody_fail(custody, "opening", err);
+    }
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
     int code = sqlite3_open_v2(custody->path, &custody->db, flags, NULL);
     if (code != SQLITE_OK && custody->writer[0] == '\0') {
