@@ -116,7 +116,7 @@ static bool wait_settled(stage_t *stage, stage_unit_t *unit, err_t *err)
             return true;
         }
         stage_pause(100);
-    } while (clock_monotonic_ms() < until);
+    } while (!stage_late(until));
     return err_set(err, ERR_PEER, "%s is still in profile %s, customer %s", unit->sn, unit->profile,
                    unit->customer);
 }

@@ -70,7 +70,7 @@ static bool kill_steward(stage_t *stage, const stage_unit_t *unit, err_t *err)
             return stage_start_steward(stage, err);
         }
         stage_pause(20);
-    } while (clock_monotonic_ms() < until);
+    } while (!stage_late(until));
     return err_set(err, ERR_PEER, "the handing over of %s did not begin: %s, owner \"%s\"",
                    unit->sn, state, owner);
 }

@@ -47,7 +47,7 @@ static bool wait_warmer(stage_t *stage, const stage_unit_t *unit, double than, e
             return true;
         }
         stage_pause(200);
-    } while (clock_monotonic_ms() < until);
+    } while (!stage_late(until));
     return err_set(err, ERR_PEER, "%s: the temperature stayed at %s", unit->sn, text);
 }
 

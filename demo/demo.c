@@ -60,9 +60,13 @@ bool demo_run(const demo_settings_t *settings, err_t *err)
     size_t act = 0;
     term_print(stdout, TERM_BOLD, "Cradle: the life of a device, with the real programs\n");
     bool ok = stage_open(&stage, settings, err);
-    while (ok && act < sizeof acts / sizeof acts[0]) {
+    while (ok && act < sizeof acts / sizeof acts[0] && !stage_stopped()) {
         ok = acts[act++](&stage, err);
     }
+    if (stage_stopped() && !ok) {
+        *err = (err_t)ERR_INIT; /* what failed did so because of that */
+    }
+    ok = !stage_stopped() ? ok : err_set(err, ERR_PRECONDITION, "stopped by a signal");
     ok = ok && print_table(&stage, err);
     if (ok) {
         printf("\nAll of it held, in %.1f s.\n", (double)(clock_monotonic_ms() - started) / 1000.0);
@@ -71,9 +75,12 @@ bool demo_run(const demo_settings_t *settings, err_t *err)
         }
     } else {
         stage.outlive = false;
+    }
+    bool look = !ok && act > 0 && !stage_stopped();
+    if (look) {
         err_add(err, "step %zu failed", act);
         printf("\nThe site is kept for a look: %s\n", stage.site);
     }
-    stage_close(&stage, ok);
+    stage_close(&stage, !look);
     return ok;
 }

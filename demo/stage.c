@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/rand.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,10 +24,42 @@
 #define COMMAND_MS 90000
 #define ARGS_MAX   40
 
+/* Set by SIGINT, SIGTERM and SIGHUP. */
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int number)
+{
+    stop_signal = number;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    proc_stop_when(&stop_signal);
+}
+
+bool stage_stopped(void)
+{
+    return stop_signal != 0;
+}
+
+bool stage_late(uint64_t until_ms)
+{
+    return stage_stopped() || clock_monotonic_ms() >= until_ms;
+}
+
 void stage_pause(long ms)
 {
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&t, NULL);
+    uint64_t until = clock_monotonic_ms() + (uint64_t)ms;
+    while (!stage_late(until)) {
+        uint64_t left = until - clock_monotonic_ms();
+        const struct timespec t = {0, (long)(left < 50 ? left : 50) * 1000000};
+        nanosleep(&t, NULL);
+    }
 }
 
 void stage_text(const char *json, const char *path, char *out, size_t cap)
@@ -91,6 +124,7 @@ bool stage_open(stage_t *stage, const demo_settings_t *settings, err_t *err)
     stage->as_thingsboard = settings->as_thingsboard;
     stage->thingsboard = settings->thingsboard;
     stage->temporary = site == NULL;
+    catch_signals();
     if (!proc_beside("cradle", stage->cradle, sizeof stage->cradle, err) ||
         !proc_beside("cradle-cloud", stage->cloud_program, sizeof stage->cloud_program, err) ||
         !proc_beside("cradle-steward", stage->steward_program, sizeof stage->steward_program,
@@ -114,6 +148,7 @@ bool stage_open(stage_t *stage, const demo_settings_t *settings, err_t *err)
 
 void stage_close(stage_t *stage, bool remove)
 {
+    proc_stop_when(NULL); /* what clears up is not to be stopped, too */
     for (int i = 0; i < STAGE_UNITS && !stage->outlive; i++) {
         proc_stop(&stage->units[i].proc, 3000);
     }
@@ -287,7 +322,7 @@ bool stage_wait_advertised(stage_t *stage, const stage_unit_t *unit, int timeout
         return false;
     }
     while (access(path, F_OK) != 0) {
-        if (clock_monotonic_ms() > until) {
+        if (stage_late(until)) {
             return err_set(err, ERR_PEER, "%s does not wait for a phone, see %s", unit->sn,
                            stage->logs);
         }

@@ -79,7 +79,12 @@ bool stage_cradle_fails(stage_t *stage, const char *input, char **out, err_t *er
 /* A text of the JSON at `path`; "" when there is none. */
 void stage_text(const char *json, const char *path, char *out, size_t cap);
 
+/* SIGINT, SIGTERM or SIGHUP came: the story is to end, and to be cleared up after. */
+bool stage_stopped(void);
+
+/* Pauses end when the story is to end; a loop that waits until then (monotonic) is over, too. */
 void stage_pause(long ms);
+bool stage_late(uint64_t until_ms);
 
 /* The file of a log: "logs/NAME.log". */
 bool stage_log(const stage_t *stage, const char *name, char out[FILE_PATH_MAX], err_t *err);
@@ -95,7 +100,8 @@ bool stage_wait_advertised(stage_t *stage, const stage_unit_t *unit, int timeout
 
 /* -- stage_cloud.c --------------------------------------------------------------------------- */
 
-/* Where the cloud is, and its names. Of our own cloud's ports free ones are chosen at its start. */
+/* Where the cloud is. Of our own, free ports are chosen at its start; a ThingsBoard has to let us
+   in, and to be where it was said to be. */
 bool stage_choose_cloud(stage_t *stage, err_t *err);
 
 /* Starts cradle-cloud, on free ports the first time and on the same ones afterwards, waits until
@@ -105,6 +111,9 @@ bool stage_start_cloud(stage_t *stage, err_t *err);
 /* Profiles and rule chain (`cradle thingsboard setup`). */
 bool stage_setup(stage_t *stage, err_t *err);
 void stage_clean_up(stage_t *stage);
+
+/* probe.c: a TLS server is there, and `ca` (PEM) vouches for it. Blocks as long as connect does. */
+bool stage_probe(const char *address, const char *ca, err_t *err);
 
 /* How many devices of this site the cloud knows. */
 bool stage_count_devices(stage_t *stage, int *count, err_t *err);

@@ -89,7 +89,7 @@ bool stage_wait_streaming(stage_t *stage, const stage_unit_t *unit, const char *
             return true;
         }
         stage_pause(100);
-    } while (clock_monotonic_ms() < until);
+    } while (!stage_late(until));
     return err_set(err, ERR_PEER, "%s is %s, owner \"%s\", after %d s; see %s/steward.log",
                    unit->sn, state, whose, timeout_ms / 1000, stage->logs);
 }

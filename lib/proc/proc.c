@@ -17,6 +17,20 @@
 #include "base/clock.h"
 
 #define OUTPUT_MAX (1024 * 1024)
+#define LOOK_MS    200 /* how often proc_run looks at the flag */
+#define STOP_MS    2000
+
+static const volatile sig_atomic_t *stop_flag;
+
+void proc_stop_when(const volatile sig_atomic_t *flag)
+{
+    stop_flag = flag;
+}
+
+static bool stopped(void)
+{
+    return stop_flag != NULL && *stop_flag != 0;
+}
 
 static void sleep_ms(int ms)
 {
@@ -34,6 +48,7 @@ static void become(const char *const argv[], int in, int out, int error, bool ou
     if (outlive) {
         setsid();
     } else {
+        setpgid(0, 0);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent) {
             _exit(127); /* the starter died in between */
@@ -139,9 +154,10 @@ static bool converse(int to, int from, const char *input, int timeout_ms, char *
     for (;;) {
         uint64_t now = clock_monotonic_ms();
         struct pollfd fds[2] = {{from, POLLIN, 0}, {to, POLLOUT, 0}};
-        if (now >= until || poll(fds, 2, (int)(until - now)) == 0) {
+        if (now >= until || stopped()) {
             break;
         }
+        poll(fds, 2, until - now < LOOK_MS ? (int)(until - now) : LOOK_MS);
         if (to >= 0 && fds[1].revents != 0) {
             ssize_t n = write(to, input, left);
             input += n > 0 ? n : 0;
@@ -177,6 +193,17 @@ static int wait_code(proc_t *proc)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+static bool end_early(proc_t *proc, const char *name, int timeout_ms, err_t *err)
+{
+    if (stopped()) {
+        proc_stop(proc, STOP_MS);
+        return err_set(err, ERR_PRECONDITION, "%s was stopped", name);
+    }
+    proc_kill(proc);
+    return err_set(err, ERR_PRECONDITION, "%s did not end within %d s and was stopped", name,
+                   timeout_ms / 1000);
+}
+
 bool proc_run(const char *const argv[], const char *input, const char *log_path, int timeout_ms,
               char **out, int *code, err_t *err)
 {
@@ -207,9 +234,7 @@ bool proc_run(const char *const argv[], const char *input, const char *log_path,
     if (!ok) {
         close(to[1]);
     } else if (!converse(to[1], from[0], input, timeout_ms, *out, &len)) {
-        proc_kill(&proc);
-        ok = err_set(err, ERR_PRECONDITION, "%s did not end within %d s and was stopped", argv[0],
-                     timeout_ms / 1000);
+        ok = end_early(&proc, argv[0], timeout_ms, err);
     } else {
         *code = wait_code(&proc);
     }

@@ -4,11 +4,13 @@
  *
  * Children are started with posix_spawn-like care: no shell, standard input from /dev/null, every
  * other descriptor of ours is O_CLOEXEC, and on Linux they receive SIGKILL when their starter dies,
- * so that nothing is left running. Blocking.
+ * so that nothing is left running. A Ctrl-C at the terminal reaches the starter only, which stops
+ * them in the order it needs. Blocking.
  */
 #ifndef CRADLE_PROC_PROC_H
 #define CRADLE_PROC_PROC_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -39,6 +41,10 @@ void proc_kill(proc_t *proc);
    not be run, or ran longer than `timeout_ms` (then it is killed). The caller frees *out. */
 bool proc_run(const char *const argv[], const char *input, const char *log_path, int timeout_ms,
               char **out, int *code, err_t *err);
+
+/* From now on proc_run stops its program (SIGTERM, then SIGKILL) and fails as soon as *flag is not
+   0, within 0.2 s; NULL: no longer. For a handler of signals, which may only set it. */
+void proc_stop_when(const volatile sig_atomic_t *flag);
 
 /* The path of a program that stands beside our own executable. */
 bool proc_beside(const char *name, char *out, size_t cap, err_t *err);
