@@ -19,6 +19,9 @@ bool journal_open(journal_t **journal, const journal_settings_t *settings, err_t
         return err_set(err, ERR_SYSTEM, "out of memory");
     }
     j->s = *settings;
+    if (j->s.sweep_ms <= 0) {
+        j->s.sweep_ms = JOURNAL_SWEEP_MS;
+    }
     if (!pki_key_id(pki_signer_public(settings->signer), j->kid, err)) {
         free(j);
         return false;
@@ -77,6 +80,14 @@ bool journal_customer(journal_t *j, const char *account, char id[RECORD_ID_SIZE]
     snprintf(title, sizeof title, "owner %s", account);
     return cloud_customer(j->s.cloud, title, id, err) &&
            (!found || record_account_customer(j->s.record, account, id, err));
+}
+
+bool journal_customer_forget(journal_t *j, const char *account, err_t *err)
+{
+    record_account_t row;
+    bool found;
+    return record_account_get(j->s.record, account, &row, &found, err) &&
+           (!found || record_account_customer(j->s.record, account, "", err));
 }
 
 /* ---- transfers ---- */
@@ -217,8 +228,8 @@ static bool turn_sweep(journal_t *j, int64_t now, int64_t *next)
         }
         return true;
     }
-    if (now >= j->sweep_at || now < j->sweep_at - JOURNAL_SWEEP_MS) {
-        j->sweep_at = now + JOURNAL_SWEEP_MS;
+    if (now >= j->sweep_at || now < j->sweep_at - j->s.sweep_ms) {
+        j->sweep_at = now + j->s.sweep_ms;
         if (begin_sweep(j, now, &err)) {
             j->unreachable = false;
             return true;
@@ -233,7 +244,7 @@ static bool turn_sweep(journal_t *j, int64_t now, int64_t *next)
 void journal_turn(journal_t *j, int64_t *next_ms)
 {
     int64_t now = j->s.now_ms(j->s.ctx);
-    int64_t next = now + JOURNAL_SWEEP_MS;
+    int64_t next = now + j->s.sweep_ms;
     if (turn_transfers(j, now, &next) || turn_dirty(j, now, &next) || turn_sweep(j, now, &next)) {
         next = now;
     }

@@ -18,9 +18,9 @@
 #include "steward/cloud.h"
 #include "steward/record.h"
 
-#define JOURNAL_SWEEP_MS  60000
+#define JOURNAL_SWEEP_MS  60000   /* unless the settings say otherwise */
 #define JOURNAL_RECEIPT_S 7776000 /* a receipt's link: 90 days */
-#define JOURNAL_DRIFT_MAX 4       /* units looked at for drift in each sweep                      */
+#define JOURNAL_DRIFT_MAX 100     /* units looked at for drift in each sweep, two calls each      */
 #define JOURNAL_DIRTY_MAX 1024    /* waiting projections; beyond it the sweep finds them again    */
 
 typedef struct journal journal_t;
@@ -34,6 +34,7 @@ typedef struct {
     bool claims_on;               /* for units that the sweep meets first ...                  */
     ownership_policy_t policy;    /* ... and their policy                                      */
     bool keep_lobby;              /* leave records that are nobody's and not ours alone         */
+    int64_t sweep_ms;             /* 0: JOURNAL_SWEEP_MS                                        */
     int64_t (*now_ms)(void *ctx); /* wall clock                                               */
     void (*log)(void *ctx, const char *text);
     void *ctx;

@@ -30,6 +30,9 @@ void journal_log(journal_t *journal, const char *format, ...) __attribute__((for
 /* The customer of an account at the cloud, made if need be; "" for nobody. */
 bool journal_customer(journal_t *journal, const char *account, char id[RECORD_ID_SIZE], err_t *err);
 
+/* Assigning to it went wrong: it may have been deleted there. Looked for by its title next time. */
+bool journal_customer_forget(journal_t *journal, const char *account, err_t *err);
+
 /* journal_transfer.c: does one action of `transfer`; *acted: there was one. */
 bool journal_transfer_act(journal_t *journal, record_transfer_t *transfer, int64_t now, err_t *err);
 

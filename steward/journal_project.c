@@ -71,8 +71,11 @@ static bool set_owner(journal_t *j, const record_unit_t *unit, const cloud_devic
     if (!nobodys && !device->gateway) {
         journal_log(j, "ALERT %s was given to another customer; set right", unit->sn);
     }
-    return outcome_ok(cloud_assign(j->s.cloud, device->id, customer, err), unit->sn, "assigning it",
-                      err);
+    cloud_outcome_t outcome = cloud_assign(j->s.cloud, device->id, customer, err);
+    if (outcome != CLOUD_OK && !journal_customer_forget(j, unit->owner, NULL)) {
+        return false;
+    }
+    return outcome_ok(outcome, unit->sn, "assigning it", err);
 }
 
 bool journal_project(journal_t *j, const char *sn, err_t *err)

@@ -109,6 +109,11 @@ static bool act_there(journal_t *j, record_transfer_t *t, const transfer_action_
             .sn = t->sn, .leaf = leaf.cert, .leaf_len = leaf.cert_len, .customer = customer};
         handover_act(j->s.cloud, &handover, action, result, &why);
     }
+    if (result->outcome != TRANSFER_OK &&
+        (action->what == TRANSFER_DO_CREATE || action->what == TRANSFER_DO_ASSIGN) &&
+        !journal_customer_forget(j, t->to, err)) {
+        return false;
+    }
     if (result->outcome != TRANSFER_OK) {
         journal_log(j, "%s %s: %s", t->sn, transfer_do_name(action->what),
                     why.text[0] != '\0' ? why.text : "not found");

@@ -24,7 +24,9 @@
 #include "term/options.h"
 #include "term/term.h"
 
-#define BODY_MAX 16384 /* a statement in its carrier has less than 3 KiB */
+#define OPTIONS_MAX 18
+#define SWEEP_MAX_S 3600
+#define BODY_MAX    16384 /* a statement in its carrier has less than 3 KiB */
 
 typedef struct {
     const char *site;
@@ -34,6 +36,7 @@ typedef struct {
     policy_words_t policy;
     bool adopt;
     bool keep_lobby;
+    uint64_t sweep;
     bool help;
 } arguments_t;
 
@@ -56,7 +59,7 @@ typedef struct {
     loop_timer_t timer;
 } steward_t;
 
-static const option_t *options_of(arguments_t *a, option_t options[16])
+static const option_t *options_of(arguments_t *a, option_t options[OPTIONS_MAX])
 {
     const option_t all[] = {
         {"site", 'C', OPTION_TEXT, &a->site, "DIR", "the site (default: the current directory)"},
@@ -83,6 +86,8 @@ static const option_t *options_of(arguments_t *a, option_t options[16])
          "after a transfer the device makes its new record itself"},
         {"keep-lobby", 0, OPTION_FLAG, &a->keep_lobby, NULL,
          "leave records in the lobby that are not ours, instead of deleting them"},
+        {"sweep", 0, OPTION_UINT, &a->sweep, "SECONDS",
+         "how often the cloud is compared with the record (default 60)"},
         {"help", 'h', OPTION_FLAG, &a->help, NULL, "this text"},
         {0},
     };
@@ -245,6 +250,7 @@ static bool open_channel(steward_t *s, const arguments_t *a, err_t *err)
                                         .claims_on = s->claims_on,
                                         .policy = s->policy,
                                         .keep_lobby = a->keep_lobby,
+                                        .sweep_ms = (int64_t)a->sweep * 1000,
                                         .now_ms = tell_now_ms,
                                         .log = steward_log_line,
                                         .ctx = s};
@@ -337,12 +343,18 @@ static bool open_site(steward_t *s, const arguments_t *a, err_t *err)
            err_add(err, "another steward of this site");
 }
 
+static bool sweep_good(uint64_t seconds, err_t *err)
+{
+    return (seconds >= 1 && seconds <= SWEEP_MAX_S) ||
+           err_set(err, ERR_USAGE, "--sweep is 1 to %d seconds", SWEEP_MAX_S);
+}
+
 static bool open_all(steward_t *s, const arguments_t *a, err_t *err)
 {
     char path[FILE_PATH_MAX];
     raise_limits();
-    return policy_read(&a->policy, &s->claims_on, &s->policy, err) && open_site(s, a, err) &&
-           loop_open(&s->loop, err) && loop_stop_on_signals(s->loop, err) &&
+    return sweep_good(a->sweep, err) && policy_read(&a->policy, &s->claims_on, &s->policy, err) &&
+           open_site(s, a, err) && loop_open(&s->loop, err) && loop_stop_on_signals(s->loop, err) &&
            secrets_open(&s->secrets, &s->site, err) &&
            site_path(&s->site, "steward/steward.db", path, err) &&
            record_open(&s->record, path, err) && authority_open(&s->authority, &s->site, err) &&
@@ -372,9 +384,12 @@ static void close_all(steward_t *s)
 
 int main(int argc, char **argv)
 {
-    arguments_t a = {
-        .site = ".", .listen = "127.0.0.1:8443", .lobby = "lobby", .operating = "operating"};
-    option_t options[16];
+    arguments_t a = {.site = ".",
+                     .listen = "127.0.0.1:8443",
+                     .lobby = "lobby",
+                     .operating = "operating",
+                     .sweep = JOURNAL_SWEEP_MS / 1000};
+    option_t options[OPTIONS_MAX];
     steward_t *s = calloc(1, sizeof *s);
     err_t err = ERR_INIT;
     argc--;

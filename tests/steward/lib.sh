@@ -26,10 +26,12 @@ finish() {
     rm -rf "$work"
 }
 
+steward_options="" # of every start
+
 # start_steward [options]: on a free port the first time, on the same one afterwards.
 start_steward() {
     rm -f "$site/run/steward.json"
-    "$BIN/cradle-steward" -C "$site" --listen "127.0.0.1:${steward_port:-0}" "$@" \
+    "$BIN/cradle-steward" -C "$site" --listen "127.0.0.1:${steward_port:-0}" $steward_options "$@" \
         2>>"$work/steward.log" &
     steward_pid=$!
     i=0
