@@ -201,7 +201,9 @@ bool setup_remove(tbrest_t *rest, const setup_t *setup, err_t *err)
     if (!check(setup, err) || !list_profiles(setup, &all, err) || !setup_chain_look(&w, err)) {
         return false;
     }
-    for (size_t i = w.has_chains ? 0 : 1; i < all.count; i++) {
+    /* cradle-cloud's lobby is its own */
+    size_t first = w.has_chains || strcmp(all.profile[0].name, "lobby") != 0 ? 0 : 1;
+    for (size_t i = first; i < all.count; i++) {
         if (!setup_profile_removable(&w, &all.profile[i], id[i], err)) {
             return false;
         }
@@ -209,8 +211,7 @@ bool setup_remove(tbrest_t *rest, const setup_t *setup, err_t *err)
     if (!setup_chain_removable(&w, err)) {
         return false;
     }
-    for (size_t i = w.has_chains ? 0 : 1; i < all.count;
-         i++) { /* cradle-cloud's lobby is its own */
+    for (size_t i = first; i < all.count; i++) {
         if (!remove_one(&w, "/api/deviceProfile/", id[i], all.profile[i].what, all.profile[i].name,
                         err)) {
             return false;

@@ -40,6 +40,36 @@ static void a_child_that_hangs_is_stopped(void **state)
     free(out);
 }
 
+static volatile sig_atomic_t flag;
+
+static void on_alarm(int number)
+{
+    (void)number;
+    flag = 1;
+}
+
+static void a_flag_ends_what_runs(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"sleep", "30", NULL};
+    char *out = NULL;
+    int code = -1;
+    err_t err = ERR_INIT;
+    uint64_t before = clock_monotonic_ms();
+    signal(SIGALRM, on_alarm);
+    proc_stop_when(&flag);
+    alarm(1);
+    assert_false(proc_run(argv, NULL, NULL, 20000, &out, &code, &err));
+    assert_true(clock_monotonic_ms() - before < 5000);
+    assert_non_null(strstr(err.text, "was stopped"));
+    free(out);
+    proc_stop_when(NULL);
+    const char *const quick[] = {"true", NULL};
+    assert_true(proc_run(quick, NULL, NULL, 5000, &out, &code, NULL));
+    assert_int_equal(code, 0);
+    free(out);
+}
+
 static void a_missing_program_is_code_127(void **state)
 {
     (void)state;
@@ -75,6 +105,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(output_and_code_come_back),
         cmocka_unit_test(a_child_that_hangs_is_stopped),
+        cmocka_unit_test(a_flag_ends_what_runs),
         cmocka_unit_test(a_missing_program_is_code_127),
         cmocka_unit_test(stop_asks_first_and_kills_then),
     };
