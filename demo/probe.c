@@ -50,15 +50,17 @@ static bool judge(SSL *ssl, bool done, const char *address, const char *ca, err_
 bool stage_probe(const char *address, const char *ca, err_t *err)
 {
     SSL *ssl = NULL;
+    char host[300]; /* the macro takes no const */
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     BIO *bio = NULL;
     bool ok = false;
     ERR_clear_error();
+    snprintf(host, sizeof host, "%s", address);
     if (ctx == NULL || SSL_CTX_load_verify_locations(ctx, ca, NULL) != 1) {
         err_set(err, ERR_INPUT, "%s holds no certificates in PEM", ca);
     } else if ((bio = BIO_new_ssl_connect(ctx)) == NULL || BIO_get_ssl(bio, &ssl) != 1) {
         err_set(err, ERR_SYSTEM, "no TLS connection can be made");
-    } else if (BIO_set_conn_hostname(bio, address) != 1 || !expect_host(ssl, address)) {
+    } else if (BIO_set_conn_hostname(bio, host) != 1 || !expect_host(ssl, address)) {
         err_set(err, ERR_USAGE, "%s is not HOST:PORT", address);
     } else {
         SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);

@@ -46,6 +46,8 @@ change() { # change ID SED-EXPRESSION: the whole object back, edited
 # at_work MODE: a device streams for its owner, and others come
 at_work() {
     victim=$(device_id SN-000001)
+    in_operating() { rest GET "/api/device/info/$victim" | grep -q '"deviceProfileName":"operating"'; }
+    until_true 10 in_operating || bad "$1: it leaves the lobby"
     before=$(credentials "$victim")
     sessions=$(sessions)
     closed=$(grep -c closed cloud.log || true)
