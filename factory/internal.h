@@ -107,6 +107,11 @@ bool factory_unit_summary(const site_t *site, const factory_unit_t *unit, err_t 
 bool factory_pending_path(const site_t *site, const char *sn, const char *file,
                           char out[FILE_PATH_MAX], err_t *err);
 
+/* The image is, byte for byte, the one that was parsed and checked before custody recorded its hash
+   as *unit; only device.json is read from it (*has_json: it has one). Costs no certificate. */
+bool factory_unit_peek(const site_t *site, const factory_unit_t *unit, site_identity_t *identity,
+                       bool *has_json, err_t *err);
+
 /* Removes what a run left of an SN that is void. */
 bool factory_unit_remove(const site_t *site, const char *sn, err_t *err);
 
@@ -118,6 +123,9 @@ bool factory_custody_open(const site_t *site, const char *writer, custody_t **cu
 /* The detail of an identity entry. */
 bool factory_record_write(const factory_unit_t *unit, char *out, size_t cap, err_t *err);
 bool factory_record_read(const custody_entry_t *entry, factory_unit_t *unit);
+/* The same two ways to a unit: custody is open already, or not. */
+bool factory_record_get(const site_t *site, custody_t *custody, const char *sn,
+                        factory_unit_t *unit, err_t *err);
 bool factory_record_find(const site_t *site, const char *sn, factory_unit_t *unit, err_t *err);
 
 /* Settles the reservations of runs that have died. */

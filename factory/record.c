@@ -144,6 +144,25 @@ static bool take(void *context, const custody_entry_t *entry)
     return !find->found;
 }
 
+static bool found_well(const site_t *site, const find_t *find, const char *sn, err_t *err)
+{
+    if (!find->found) {
+        return site_sn_typed(site, sn, err) &&
+               err_set(err, ERR_PRECONDITION,
+                       "there is no unit %s; `cradle factory list` shows the units", sn);
+    }
+    return !find->damaged ||
+           err_set(err, ERR_INPUT,
+                   "custody's record of %s cannot be read; run `cradle custody verify`", sn);
+}
+
+bool factory_record_get(const site_t *site, custody_t *custody, const char *sn,
+                        factory_unit_t *unit, err_t *err)
+{
+    find_t find = {.unit = unit};
+    return custody_each_of_sn(custody, sn, take, &find, err) && found_well(site, &find, sn, err);
+}
+
 bool factory_record_find(const site_t *site, const char *sn, factory_unit_t *unit, err_t *err)
 {
     find_t find = {.unit = unit};
@@ -162,12 +181,5 @@ bool factory_record_find(const site_t *site, const char *sn, factory_unit_t *uni
             return false;
         }
     }
-    if (!find.found) {
-        return site_sn_typed(site, sn, err) &&
-               err_set(err, ERR_PRECONDITION,
-                       "there is no unit %s; `cradle factory list` shows the units", sn);
-    }
-    return !find.damaged ||
-           err_set(err, ERR_INPUT,
-                   "custody's record of %s cannot be read; run `cradle custody verify`", sn);
+    return found_well(site, &find, sn, err);
 }

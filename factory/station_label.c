@@ -40,19 +40,22 @@ static bool allowed(const factory_marks_t *marks, const char *sn, err_t *err)
 
 static bool fill(const station_t *station, label_item_t *item, err_t *err)
 {
-    factory_detail_t detail;
+    factory_unit_t unit;
+    site_identity_t identity;
+    bool has_json;
     label_t *label = &item->label;
     label_layout_t layout;
-    if (!factory_show(station->site, item->sn, &detail, err)) {
+    if (!factory_record_get(station->site, station->custody, item->sn, &unit, err) ||
+        !factory_unit_peek(station->site, &unit, &identity, &has_json, err)) {
         return false;
     }
-    snprintf(label->sn, sizeof label->sn, "%s", detail.unit.sn);
-    snprintf(label->service, sizeof label->service, "%s", detail.unit.service);
+    snprintf(label->sn, sizeof label->sn, "%s", unit.sn);
+    snprintf(label->service, sizeof label->service, "%s", unit.service);
     snprintf(label->model, sizeof label->model, "%s",
-             detail.has_json ? detail.identity.model : station->site->model);
-    snprintf(label->pop, sizeof label->pop, "%s", detail.identity.pop);
-    label->security = detail.identity.security;
-    bytes_wipe(&detail, sizeof detail);
+             has_json ? identity.model : station->site->model);
+    snprintf(label->pop, sizeof label->pop, "%s", identity.pop);
+    label->security = identity.security;
+    bytes_wipe(&identity, sizeof identity);
     bool ok = station->how->no_code || (label_code_draw(label->code, err) &&
                                         label_code_hash(label->code, item->code_hash, err));
     ok = ok &&

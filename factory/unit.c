@@ -347,6 +347,52 @@ bool factory_unit_verify(const site_t *site, const factory_unit_t *unit, factory
     return true;
 }
 
+static bool peek_image(const char *image, size_t len, const factory_unit_t *unit,
+                       factory_content_t *content, err_t *err)
+{
+    const spiffs_config_t config = spiffs_config_default(FACTORY_IDENTITY_SIZE);
+    spiffs_t fs;
+    uint8_t hash[32];
+    char hex[65];
+    if (!pki_sha256(image, len, hash, err) || !bytes_to_hex(hash, sizeof hash, hex, sizeof hex)) {
+        return false;
+    }
+    if (strcmp(hex, unit->identity_sha256) != 0) {
+        return err_set(err, ERR_INPUT,
+                       "the identity image of %s is not the one that custody recorded: it was "
+                       "changed after it was made",
+                       unit->sn);
+    }
+    return spiffs_open(&fs, &config, image, len, err) && read_json(&fs, content, err);
+}
+
+bool factory_unit_peek(const site_t *site, const factory_unit_t *unit, site_identity_t *identity,
+                       bool *has_json, err_t *err)
+{
+    char path[FILE_PATH_MAX];
+    char *image = NULL;
+    size_t len;
+    factory_content_t content;
+    memset(&content, 0, sizeof content);
+    bool ok;
+    if (factory_summary_exists(site, unit->sn)) {
+        ok = factory_unit_verify(site, unit, &content, err);
+    } else {
+        ok = site_unit_path(site, unit->sn, "identity.bin", path, err) &&
+             file_read(path, FACTORY_IDENTITY_SIZE, &image, &len, err) &&
+             peek_image(image, len, unit, &content, err);
+    }
+    if (image != NULL) {
+        free_text(image, len);
+    }
+    if (ok) {
+        *identity = content.identity;
+        *has_json = content.has_json;
+        factory_content_free(&content);
+    }
+    return ok;
+}
+
 bool factory_unit_remove(const site_t *site, const char *sn, err_t *err)
 {
     char path[FILE_PATH_MAX];

@@ -321,14 +321,15 @@ bool custody_open_reservations(custody_t *custody,
 
 bool custody_born(custody_t *custody, const char *sn, const char **kind, err_t *err)
 {
-    sqlite3_stmt *s;
     *kind = NULL;
-    if (!custody_prepare(custody,
+    if (custody->born == NULL &&
+        !custody_prepare(custody,
                          "SELECT kind FROM entry WHERE sn = ?1 AND kind IN ('identity', "
                          "'void')",
-                         &s, err)) {
+                         &custody->born, err)) {
         return false;
     }
+    sqlite3_stmt *s = custody->born;
     sqlite3_bind_text(s, 1, sn, -1, SQLITE_STATIC);
     int code = sqlite3_step(s);
     if (code == SQLITE_ROW) {
@@ -336,7 +337,7 @@ bool custody_born(custody_t *custody, const char *sn, const char **kind, err_t *
         *kind = text != NULL && strcmp(text, CUSTODY_VOID) == 0 ? CUSTODY_VOID : CUSTODY_IDENTITY;
     }
     bool ok = code == SQLITE_ROW || code == SQLITE_DONE || custody_fail(custody, "reading", err);
-    sqlite3_finalize(s);
+    sqlite3_reset(s);
     return ok;
 }
 
@@ -360,22 +361,28 @@ static bool each_row(custody_t *custody, sqlite3_stmt *s, custody_each_t each, v
     if (code != SQLITE_ROW && code != SQLITE_DONE) {
         ok = custody_fail(custody, "reading", err);
     }
-    sqlite3_finalize(s);
+    sqlite3_reset(s);
     return ok;
 }
 
 bool custody_each_of_sn(custody_t *custody, const char *sn, custody_each_t each, void *context,
                         err_t *err)
 {
-    sqlite3_stmt *s;
-    if (!custody_prepare(custody,
+    /* Kept, as lines ask for many; a callback that asks itself needs one of its own. */
+    sqlite3_stmt *own = NULL;
+    bool busy = custody->by_sn != NULL && sqlite3_stmt_busy(custody->by_sn);
+    sqlite3_stmt **s = busy ? &own : &custody->by_sn;
+    if (*s == NULL &&
+        !custody_prepare(custody,
                          "SELECT " CUSTODY_COLUMNS " FROM entry WHERE sn = ?1 AND sn <> '' "
                          "ORDER BY time_ms, writer, seq",
-                         &s, err)) {
+                         s, err)) {
         return false;
     }
-    sqlite3_bind_text(s, 1, sn, -1, SQLITE_STATIC);
-    return each_row(custody, s, each, context, err);
+    sqlite3_bind_text(*s, 1, sn, -1, SQLITE_TRANSIENT);
+    bool ok = each_row(custody, *s, each, context, err);
+    sqlite3_finalize(own);
+    return ok;
 }
 
 bool custody_each_of_kind(custody_t *custody, const char *kind, custody_each_t each, void *context,
@@ -389,7 +396,9 @@ bool custody_each_of_kind(custody_t *custody, const char *kind, custody_each_t e
         return false;
     }
     sqlite3_bind_text(s, 1, kind, -1, SQLITE_STATIC);
-    return each_row(custody, s, each, context, err);
+    bool ok = each_row(custody, s, each, context, err);
+    sqlite3_finalize(s);
+    return ok;
 }
 
 bool custody_checkpoint(custody_t *custody, const char *writer, custody_checkpoint_t *out,

@@ -339,6 +339,8 @@ void custody_close(custody_t *custody)
     sqlite3_finalize(custody->insert);
     sqlite3_finalize(custody->head);
     sqlite3_finalize(custody->highest);
+    sqlite3_finalize(custody->born);
+    sqlite3_finalize(custody->by_sn);
     sqlite3_close(custody->db);
     free(custody);
 }

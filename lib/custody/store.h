@@ -15,6 +15,8 @@ struct custody {
     sqlite3_stmt *insert;
     sqlite3_stmt *head;
     sqlite3_stmt *highest;
+    sqlite3_stmt *born; /* these two are prepared when they are first needed */
+    sqlite3_stmt *by_sn;
 };
 
 /* Reports the database's latest error. `what` is a verb phrase: "appending to". Returns false. */

@@ -10,7 +10,7 @@
 # the image that it recorded, whole, and every chain verifies. The seed is printed: the same seed
 # gives the same instants, though not the same scheduling.
 set -euo pipefail
-cradle=$(realpath "$1")
+program=$(realpath "$1")
 KILLS=${KILLS:-10}
 UNITS=${UNITS:-0}
 SEED=${SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}
@@ -20,6 +20,10 @@ dir=$(mktemp -d)
 cleanup() { [ -n "${KEEP:-}" ] || { chmod -R u+w "$dir" 2>/dev/null || true; rm -rf "$dir"; }; }
 trap cleanup EXIT
 cd "$dir"
+# A copy: a build that goes on meanwhile changes nothing here.
+cp "$program" ./cradle
+chmod 755 . cradle
+cradle=$dir/cradle
 
 fail() { echo "FAILED (seed $SEED): $*"; exit 1; }
 verified() { "$cradle" -C "$1" custody verify >verdict 2>&1 || { cat verdict; fail "$2"; }; }
@@ -36,19 +40,19 @@ sound() { # <site> <what was done>
 # ---- killed at random instants, alone and two at once ----
 "$cradle" -C acme init --checkpoint-dir "$dir/safe" >/dev/null
 for ((i = 1; i <= KILLS; i++)); do
-    "$cradle" -C acme --json factory run --count 100000 >"out.$i.a" 2>/dev/null &
+    "$cradle" -C acme --json factory run --count 100000 >"out.$i.a" 2>err.a &
     a=$!
     b=
     if ((RANDOM % 2)); then
-        "$cradle" -C acme --json factory run --count 100000 --writer line-2 >"out.$i.b" 2>/dev/null &
+        "$cradle" -C acme --json factory run --count 100000 --writer line-2 >"out.$i.b" 2>err.b &
         b=$!
     fi
     pause $((RANDOM % 700))
-    kill -9 $a
+    kill -9 $a || { cat err.a; fail "a line ended by itself"; }
     wait $a 2>/dev/null || true
     if [ -n "$b" ]; then
         pause $((RANDOM % 100))
-        kill -9 $b
+        kill -9 $b || { cat err.b; fail "a line ended by itself"; }
         wait $b 2>/dev/null || true
     fi
     [ ! -e acme/factory/custody.db ] || [ ! -s acme/factory/custody.db ] ||
@@ -130,8 +134,6 @@ fi
 
 # ---- a disk that cannot be written; root may write anything, so somebody else tries ----
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
-    chmod 755 .
-    cp "$cradle" ./cradle
     mkdir locked
     chown 65534:65534 locked
     nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/ "$@"; }
