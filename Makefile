@@ -9,6 +9,7 @@ help:
 	@echo "make build   build/gcc/bin/{cradle,cradle-cloud}"
 	@echo "make size    code, RAM and stack of the device's brain on a RISC-V chip"
 	@echo "make fuzz    every parser of foreign bytes, FUZZ_SECONDS each (default 60)"
+	@echo "make bench   the numbers of docs/benchmarks.md, beside Mosquitto and this machine's limits"
 	@echo "make soak    the long loops: kill -9, full disks, 10,000 units (KILLS=, UNITS=, SEED=)"
 	@echo "make peers   run against Espressif's own tools: IDF_PATH=... (docs/compatibility.md)"
 
@@ -36,6 +37,11 @@ fuzz:
 	@scripts/setup fuzz
 	@scripts/build fuzz
 	@scripts/fuzz $(FUZZ_SECONDS)
+
+bench:
+	@scripts/setup bench
+	@scripts/build gcc
+	@scripts/bench $(BENCH)
 
 soak:
 	@scripts/setup test

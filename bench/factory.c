@@ -275,14 +275,14 @@ static void bench_rsa(const bench_t *bench)
 
 int main(int argc, char **argv)
 {
-    bench_t bench = {.units = 1500, .rsa = 300, .dir = "/tmp"};
+    bench_t bench = {.units = 1500, .rsa = 200, .dir = "/tmp"};
     const char *dir = NULL;
     bool json = false;
     err_t err = ERR_INIT;
     const option_t options[] = {
         {"json", 0, OPTION_FLAG, &json, NULL, "one JSON object a line"},
         {"units", 'n', OPTION_UINT, &bench.units, "N", "P-256 units of a line (1500)"},
-        {"rsa", 'r', OPTION_UINT, &bench.rsa, "N", "RSA units, and keys (300); 0: none"},
+        {"rsa", 'r', OPTION_UINT, &bench.rsa, "N", "RSA units, and keys (200); 0: none"},
         {"dir", 'd', OPTION_TEXT, &dir, "DIR", "where the sites are made (/tmp)"},
         {0},
     };
