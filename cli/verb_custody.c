@@ -182,20 +182,25 @@ static int forget(const cli_t *cli, int argc, char **argv)
 typedef struct {
     term_table_t *table; /* NULL: JSON */
     FILE *out;           /* for JSON */
+    custody_t *custody;
     bool any;
 } listing_t;
 
 static bool list_entry(void *context, const custody_entry_t *entry)
 {
     listing_t *listing = context;
+    char person[CUSTODY_PERSON_SIZE] = "";
     listing->any = true;
+    factory_operator_at(listing->custody, entry->writer, entry->seq, person, NULL);
     if (listing->table != NULL) {
         char when[32];
+        char who[CUSTODY_WRITER_SIZE + CUSTODY_PERSON_SIZE + 2];
+        snprintf(who, sizeof who, "%s%s%s", entry->writer, person[0] == '\0' ? "" : ", ", person);
         time_t seconds = (time_t)(entry->time_ms / 1000);
         struct tm utc;
         gmtime_r(&seconds, &utc);
         strftime(when, sizeof when, "%Y-%m-%d %H:%M:%SZ", &utc);
-        term_table_row(listing->table, when, entry->writer, entry->kind, entry->detail);
+        term_table_row(listing->table, when, who, entry->kind, entry->detail);
         return true;
     }
     char text[2 * CUSTODY_DETAIL_MAX + 1024]; /* quotes in it are escaped */
@@ -213,6 +218,10 @@ static bool list_entry(void *context, const custody_entry_t *entry)
     json_put_string(&w, entry->sn);
     json_key(&w, "kind");
     json_put_string(&w, entry->kind);
+    if (person[0] != '\0') {
+        json_key(&w, "operator");
+        json_put_string(&w, person);
+    }
     json_key(&w, "number");
     json_put_i64(&w, (int64_t)entry->number);
     json_key(&w, "detail");
@@ -241,7 +250,8 @@ static int show(const cli_t *cli, int argc, char **argv)
         return cli_fail(&err);
     }
     listing_t listing = {.table = cli->json ? NULL : term_table_new("WHEN|WHO|WHAT|DETAIL"),
-                         .out = stdout};
+                         .out = stdout,
+                         .custody = custody};
     bool ok = custody_each_of_sn(custody, argv[0], list_entry, &listing, &err);
     custody_close(custody);
     if (ok && !listing.any) {
@@ -269,6 +279,7 @@ static int export(const cli_t *cli, int argc, char **argv)
     }
     bool ok = path == NULL || (listing.out = fopen(path, "we")) != NULL ||
               err_errno(&err, "cannot make %s", path);
+    listing.custody = custody;
     ok = ok && custody_each_of_sn(custody, argv[0], list_entry, &listing, &err);
     custody_close(custody);
     if (ok && !listing.any) {

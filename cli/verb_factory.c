@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "cli/factory_verbs.h"
 #include "factory/factory.h"
+#include "factory/people.h"
 #include "json/json.h"
 #include "term/options.h"
 #include "term/term.h"
@@ -99,14 +100,17 @@ static int run(const cli_t *cli, int argc, char **argv)
     err_t err = ERR_INIT;
     factory_run_t what = {.count = 1, .made = listing_add, .context = &listing};
     const char *product = NULL;
+    const char *person = NULL;
     const option_t options[] = {
         {"count", 'n', OPTION_UINT, &what.count, "N", "how many units (default 1)"},
         {"product", 0, OPTION_TEXT, &product, "NAME", "one that cradle.json names"},
         {"writer", 0, OPTION_TEXT, &what.writer, "NAME", "who writes in custody"},
+        {"operator", 0, OPTION_TEXT, &person, "NAME", "who works here"},
         {0},
     };
     if (!options_parse(options, &argc, argv, 0, 0, &err) || !site_open(&site, cli->site, &err) ||
-        !site_product_choose(&site, product, &err)) {
+        !site_product_choose(&site, product, &err) ||
+        !factory_operator(&site, what.writer, person, &err)) {
         return cli_fail(&err);
     }
     term_progress_begin(&bar, "units", what.count);
@@ -297,7 +301,8 @@ static const cli_verb_t OWN[] = {
      .run = run,
      .help = "  -n, --count N    how many units (default 1)\n"
              "  --product NAME   with the serial numbers and model of this one of cradle.json's\n"
-             "  --writer NAME    who writes in custody (default line); one name a line\n\n"
+             "  --writer NAME    who writes in custody (default line); one name a line\n"
+             "  --operator NAME  who works here; custody gets a pseudonym\n\n"
              "Several runs may work on one site at once. A run that is killed costs serial\n"
              "numbers, which become void, and nothing else.\n\n"
              "example:\n  cradle factory run --count 3\n"},

@@ -6,6 +6,7 @@
 #include "cli/factory_verbs.h"
 #include "factory/flash.h"
 #include "factory/limits.h"
+#include "factory/people.h"
 #include "term/options.h"
 #include "term/term.h"
 
@@ -63,7 +64,7 @@ static int assemble(const cli_t *cli, int argc, char **argv)
 {
     site_t site;
     assemble_t a = {0};
-    const char *hw = NULL, *lot = NULL, *limits = NULL, *writer = NULL;
+    const char *hw = NULL, *lot = NULL, *limits = NULL, *writer = NULL, *person = NULL;
     option_list_t checks = {0};
     err_t err = ERR_INIT;
     const option_t options[] = {
@@ -73,10 +74,12 @@ static int assemble(const cli_t *cli, int argc, char **argv)
         {"limits", 0, OPTION_TEXT, &limits, "FILE", "what numbers must keep"},
         {"again", 0, OPTION_FLAG, &a.again, NULL, "known boards were checked anew"},
         {"writer", 0, OPTION_TEXT, &writer, "NAME", "who writes in custody"},
+        {"operator", 0, OPTION_TEXT, &person, "NAME", "who works here"},
         {0},
     };
     if (!options_parse(options, &argc, argv, 0, -1, &err) ||
         !take_options(&a, hw, lot, &checks, limits, &err) || !site_open(&site, cli->site, &err) ||
+        !factory_operator(&site, writer, person, &err) ||
         !factory_station_open(&site, writer, &a.station, &err)) {
         return cli_fail(&err);
     }
@@ -99,6 +102,7 @@ const cli_verb_t factory_verb_assemble = {
         "  -c, --check LIST   NAME=VALUE,...: ok, fail, a number or a word; may be repeated\n"
         "  --limits FILE      what numbers must keep: {\"power\":{\"min\":3.2,\"max\":3.4}}\n"
         "  --again            a known board with other facts was checked anew\n"
+        "  --operator NAME    who works here; custody gets a pseudonym\n"
         "  --writer NAME      who writes in custody (default line); one name a line\n\n"
         "A check that failed is recorded, and the board does not move on. The same board with\n"
         "the same facts is fine and recorded once.\n\n"
@@ -163,7 +167,7 @@ static int flash(const cli_t *cli, int argc, char **argv)
     site_t site;
     flash_t f = {0};
     factory_flash_t s = {.progress = show_progress, .context = &f};
-    const char *writer = NULL;
+    const char *writer = NULL, *person = NULL;
     err_t err = ERR_INIT;
     const option_t options[] = {
         {"port", 'p', OPTION_TEXT, &s.port, "PORT", "the serial port of the chip"},
@@ -175,9 +179,11 @@ static int flash(const cli_t *cli, int argc, char **argv)
         {"esptool", 0, OPTION_TEXT, &s.esptool, "PROGRAM", "esptool, version 4 or 5"},
         {"baud", 'b', OPTION_UINT, &s.baud, "N", "baud rate (default 460800)"},
         {"writer", 0, OPTION_TEXT, &writer, "NAME", "who writes in custody"},
+        {"operator", 0, OPTION_TEXT, &person, "NAME", "who works here"},
         {0},
     };
     if (!options_parse(options, &argc, argv, 0, -1, &err) || !site_open(&site, cli->site, &err) ||
+        !factory_operator(&site, writer, person, &err) ||
         !factory_station_open(&site, writer, &f.station, &err)) {
         return cli_fail(&err);
     }
@@ -214,6 +220,7 @@ const cli_verb_t factory_verb_flash = {
         "  --rollback-confirmed   there is no sdkconfig, but you know that it can\n"
         "  --esptool PROGRAM      default: esptool, else esptool.py, from PATH\n"
         "  -b, --baud N           default 460800\n"
+        "  --operator NAME        who works here; custody gets a pseudonym\n"
         "  --writer NAME          who writes in custody (default line)\n\n"
         "examples:\n"
         "  cradle factory flash A0:B1:C2:D3:E4:F5\n"

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "cli/factory_verbs.h"
 #include "factory/identity.h"
+#include "factory/people.h"
 #include "term/options.h"
 #include "term/term.h"
 
@@ -114,7 +115,7 @@ static int identity(const cli_t *cli, int argc, char **argv)
     identity_t id = {.cli = cli};
     factory_flash_t chip = {.rollback_confirmed = true};
     err_t err = ERR_INIT;
-    const char *product = NULL;
+    const char *product = NULL, *person = NULL;
     const option_t options[] = {
         {"product", 0, OPTION_TEXT, &product, "NAME", "one that cradle.json names"},
         {"port", 'p', OPTION_TEXT, &chip.port, "PORT", "the serial port of the chip"},
@@ -124,6 +125,7 @@ static int identity(const cli_t *cli, int argc, char **argv)
         {"keep-key", 0, OPTION_FLAG, &id.how.keep_key, NULL, "a copy of the key stays here"},
         {"csr-out", 0, OPTION_TEXT, &id.csr_out, "FILE", "requests, for a signer elsewhere"},
         {"import", 0, OPTION_TEXT, &id.import, "FILE", "the chains that came back"},
+        {"operator", 0, OPTION_TEXT, &person, "NAME", "who works here"},
         {"writer", 0, OPTION_TEXT, &id.how.writer, "NAME", "who writes in custody"},
         {0},
     };
@@ -136,6 +138,7 @@ static int identity(const cli_t *cli, int argc, char **argv)
     }
     int code;
     if (!site_open(&site, cli->site, &err) || !site_product_choose(&site, product, &err) ||
+        !factory_operator(&site, id.how.writer, person, &err) ||
         !factory_station_open(&site, id.how.writer, &id.station, &err) ||
         (chip.port != NULL && !factory_flasher_open(&site, &chip, &id.how.flasher, &err))) {
         code = cli_fail(&err);
@@ -163,6 +166,7 @@ const cli_verb_t factory_verb_identity = {
         "                    their requests to FILE (PEM); the keys wait in factory/pending\n"
         "  --import FILE     the chains that came back for them (PEM)\n"
         "  --product NAME    with the serial numbers and model of this one of cradle.json's\n"
+        "  --operator NAME   who works here; custody gets a pseudonym\n"
         "  --writer NAME     who writes in custody (default line)\n\n"
         "examples:\n"
         "  cradle factory identity A0:B1:C2:D3:E4:F5\n"

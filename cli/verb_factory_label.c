@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/factory_verbs.h"
+#include "factory/people.h"
 #include "factory/station_label.h"
 #include "json/json.h"
 #include "term/options.h"
@@ -186,7 +187,9 @@ static int run(const cli_t *cli, int argc, char **argv)
     words_t words = {0};
     err_t err = ERR_INIT;
     job_t job = {.cli = cli, .site = &site, .how = factory_labelling_default()};
+    const char *person = NULL;
     const option_t options[] = {
+        {"operator", 0, OPTION_TEXT, &person, "NAME", "who works here; custody gets a pseudonym"},
         {"all", 'a', OPTION_FLAG, &words.all, NULL, "every unit that has no label yet"},
         {"format", 'f', OPTION_TEXT, &words.format, "png|pdf|zpl", "how (default png)"},
         {"out", 'o', OPTION_TEXT, &job.how.out, "FILE|DIR", "where (default factory/labels)"},
@@ -202,7 +205,8 @@ static int run(const cli_t *cli, int argc, char **argv)
     job.how.said = said;
     job.how.context = &job;
     bool ok = options_parse(options, &argc, argv, 0, -1, &err) &&
-              read_words(&words, &job.how, &err) && site_open(&site, cli->site, &err);
+              read_words(&words, &job.how, &err) && site_open(&site, cli->site, &err) &&
+              factory_operator(&site, NULL, person, &err);
     if (ok && words.all && argc > 0) {
         ok = err_set(&err, ERR_USAGE, "either --all, or serial numbers");
     }

@@ -6,6 +6,7 @@
 
 #include "cli/factory_verbs.h"
 #include "factory/limits.h"
+#include "factory/people.h"
 #include "factory/test.h"
 #include "term/options.h"
 #include "term/term.h"
@@ -72,7 +73,7 @@ static int test(const cli_t *cli, int argc, char **argv)
     testing_t t = {.bench.lock = -1};
     factory_bench_settings_t bench = {0};
     factory_limits_t limits;
-    const char *limits_file = NULL, *writer = NULL;
+    const char *limits_file = NULL, *writer = NULL, *person = NULL;
     uint64_t jobs = 0, limit_s = 30;
     err_t err = ERR_INIT;
     const option_t options[] = {
@@ -86,6 +87,7 @@ static int test(const cli_t *cli, int argc, char **argv)
         {"cloud-ca", 0, OPTION_TEXT, &bench.cloud_ca, "FILE", "the CA of its certificate"},
         {"cloud-login", 0, OPTION_TEXT, &bench.cloud_login, "FILE", "username and password"},
         {"writer", 0, OPTION_TEXT, &writer, "NAME", "who writes in custody"},
+        {"operator", 0, OPTION_TEXT, &person, "NAME", "who works here"},
         {0},
     };
     if (!options_parse(options, &argc, argv, 0, -1, &err)) {
@@ -102,7 +104,7 @@ static int test(const cli_t *cli, int argc, char **argv)
     t.settings.context = &t;
     int code;
     if ((limits_file != NULL && !factory_limits_load(limits_file, &limits, &err)) ||
-        !site_open(&site, cli->site, &err) ||
+        !site_open(&site, cli->site, &err) || !factory_operator(&site, writer, person, &err) ||
         !factory_station_open(&site, writer, &t.station, &err) ||
         !factory_bench_open(&t.bench, &site, &bench, &err)) {
         code = cli_fail(&err);
@@ -130,6 +132,7 @@ const cli_verb_t factory_verb_test = {
             "  --again              also units that passed\n"
             "  --cloud HOST:PORT --cloud-url URL --cloud-login FILE [--cloud-ca FILE]\n"
             "                       a test cloud that runs already (default: one of our own)\n"
+            "  --operator NAME      who works here; custody gets a pseudonym\n"
             "  --writer NAME        who writes in custody (default line)\n\n"
             "example:\n"
             "  cradle factory test --limits limits.json SN-000001 SN-000002\n"};

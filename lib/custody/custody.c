@@ -401,6 +401,24 @@ bool custody_each_of_kind(custody_t *custody, const char *kind, custody_each_t e
     return ok;
 }
 
+bool custody_latest(custody_t *custody, const char *writer, const char *kind, uint64_t before,
+                    custody_each_t each, void *context, err_t *err)
+{
+    sqlite3_stmt *s;
+    if (!custody_prepare(custody,
+                         "SELECT " CUSTODY_COLUMNS " FROM entry WHERE writer = ?1 AND seq < ?3 AND "
+                         "kind = ?2 ORDER BY seq DESC LIMIT 1",
+                         &s, err)) {
+        return false;
+    }
+    sqlite3_bind_text(s, 1, writer, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 2, kind, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 3, before == 0 ? INT64_MAX : (sqlite3_int64)before);
+    bool ok = each_row(custody, s, each, context, err);
+    sqlite3_finalize(s);
+    return ok;
+}
+
 bool custody_checkpoint(custody_t *custody, const char *writer, custody_checkpoint_t *out,
                         err_t *err)
 {

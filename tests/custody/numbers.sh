@@ -43,4 +43,21 @@ last=${sn: -1}
 refused "check character" "$cradle" -C acme factory show "${sn%?}$(((last + 1) % 10))"
 refused "check character" "$cradle" -C acme custody show "${sn%?}$(((last + 1) % 10))"
 refused "there is no unit" "$cradle" -C acme factory show AC-999
+
+# Who worked there: a pseudonym, the same one until the person is forgotten.
+who() { "$cradle" -C acme --json custody show "$1" | sed -n 's/.*"operator":"\([^"]*\)".*/\1/p' | head -1; }
+make() { "$cradle" -C acme --json factory run --operator "$1" | sns; }
+anna=$(who "$(make 'Anna B.')")
+[[ $anna =~ ^p-[0-9a-f]{16}$ ]] || fail "no pseudonym: $anna"
+first=$(make 'Anna B.')
+[ "$(who "$first")" = "$anna" ] || fail "another pseudonym for the same person"
+[ "$(who "$(make Bert)")" != "$anna" ] || fail "one pseudonym for two"
+[ "$(stat -c %a acme/factory/people.json)" = 600 ] || fail "people.json can be read by others"
+grep -qa Anna acme/factory/custody.db* && fail "a name is in the record"
+"$cradle" -C acme custody forget 'Anna B.' | grep -q "$anna" || fail "forget"
+grep -q Anna acme/factory/people.json && fail "a forgotten person is in people.json"
+refused "nobody is known" "$cradle" -C acme custody forget 'Anna B.'
+[ "$(who "$(make 'Anna B.')")" != "$anna" ] || fail "a forgotten person is known again"
+[ "$(who "$first")" = "$anna" ] || fail "the record changed"
+"$cradle" -C acme custody verify >/dev/null || fail "verify"
 echo ok
