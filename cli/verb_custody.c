@@ -153,8 +153,8 @@ static int restored(const cli_t *cli, int argc, char **argv)
     if (cli->json) {
         printf("{\"missing\":%" PRIu64 ",\"number\":%" PRIu64 "}\n", entries, number);
     } else {
-        printf("Custody says now that it was restored without %" PRIu64
-               " entries. The next serial number is above %" PRIu64 ".\n",
+        printf("Custody says now that up to %" PRIu64
+               " entries were lost. The next serial number is above %" PRIu64 ".\n",
                entries, number);
     }
     return CLI_DONE;

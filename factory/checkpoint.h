@@ -47,8 +47,8 @@ bool factory_checkpoint_each(const site_t *site, custody_point_each_t each, void
 /* After a back-up was restored, and somebody has looked at what it lacks: custody says so (kind
    "restored", and the numbers up to the highest of the checkpoints are taken), the checkpoints that
    custody does not lead to are renamed to NAME.jws.before-restore, and a new one is left.
-   ERR_PRECONDITION: custody lacks nothing. *entries: how many the checkpoints know and custody does
-   not; *number: the highest number taken. */
+   ERR_PRECONDITION: custody lacks nothing. *entries: how many are missing at most, as far as the
+   checkpoints tell; *number: the highest number taken. */
 bool factory_checkpoint_restored(const site_t *site, uint64_t *entries, uint64_t *number,
                                  err_t *err);
 

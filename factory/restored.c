@@ -20,6 +20,7 @@ typedef struct {
     char (*path)[FILE_PATH_MAX]; /* of checkpoints that custody does not lead to */
     size_t count, room;
     custody_point_t last; /* the youngest of them */
+    custody_point_t good; /* the youngest before them that custody leads to */
     uint64_t number;
     uint64_t entries;
     err_t *err;
@@ -48,24 +49,34 @@ static bool add(void *context, const char *path, const custody_point_t *point)
     loss->number = number > loss->number ? number : loss->number;
     loss->ok =
         custody_compare(loss->custody, point->head, point->count, NULL, NULL, &verdict, loss->err);
-    if (loss->ok && verdict.faults > 0) {
+    if (loss->ok && verdict.faults == 0 && loss->count == 0) {
+        loss->good = *point;
+    } else if (loss->ok && verdict.faults > 0) {
         loss->last = *point;
         loss->ok = remember(loss, path);
     }
     return loss->ok;
 }
 
-/* How many entries the youngest such checkpoint knows beyond custody's ends. */
+static uint64_t good_seq(const loss_t *loss, const char *writer)
+{
+    for (size_t i = 0; i < loss->good.count; i++) {
+        if (strcmp(loss->good.head[i].writer, writer) == 0) {
+            return loss->good.head[i].seq;
+        }
+    }
+    return 0;
+}
+
+/* Since the youngest checkpoint that still fits: at most so many entries are gone. What custody got
+   after the restore is no measure. */
 static uint64_t count_missing(const loss_t *loss)
 {
     uint64_t missing = 0;
     for (size_t i = 0; i < loss->last.count; i++) {
-        custody_checkpoint_t now;
         const custody_checkpoint_t *then = &loss->last.head[i];
-        if (!custody_checkpoint(loss->custody, then->writer, &now, NULL)) {
-            now.seq = 0;
-        }
-        missing += then->seq > now.seq ? then->seq - now.seq : 0;
+        uint64_t good = good_seq(loss, then->writer);
+        missing += then->seq > good ? then->seq - good : 0;
     }
     return missing;
 }
@@ -77,8 +88,10 @@ static bool write_detail(const loss_t *loss, char *out, size_t cap)
     json_object(&w);
     json_key(&w, "checkpoint_time");
     json_put_i64(&w, loss->last.time_ms);
-    json_key(&w, "missing_entries");
+    json_key(&w, "missing_entries_at_most");
     json_put_i64(&w, (int64_t)loss->entries);
+    json_key(&w, "after_number");
+    json_put_i64(&w, (int64_t)custody_point_number(&loss->good));
     json_key(&w, "number");
     json_put_i64(&w, (int64_t)loss->number);
     json_end(&w);
