@@ -111,7 +111,12 @@ static void write_line(asking_t *a, const ownership_verdict_t *verdict, int stat
         snprintf(line, sizeof line, "%s %s: %s (%s)", sn, method,
                  answer_result_name(a->answer.result), a->note != NULL ? a->note : "");
     }
-    a->channel->s.log(a->channel->s.ctx, line);
+    bool stranger = verdict->state == OWNERSHIP_CHECK_FAILED && verdict->answer == ANSWER_NO_REASON;
+    if (stranger && a->channel->s.log_stranger != NULL) {
+        a->channel->s.log_stranger(a->channel->s.ctx, line);
+    } else {
+        a->channel->s.log(a->channel->s.ctx, line);
+    }
 }
 
 void channel_ask(channel_t *channel, const char *device, const char *body, size_t body_len,

@@ -35,6 +35,8 @@ typedef struct {
     bool adopt;                /* a transfer lets the device make its new record itself */
     int64_t (*now)(void *ctx); /* seconds since 1970                                */
     void (*log)(void *ctx, const char *text);
+    /* Instead of `log` for what anybody can cause, without a key of ours; NULL: log. */
+    void (*log_stranger)(void *ctx, const char *text);
     void *ctx;
 } channel_settings_t;
 

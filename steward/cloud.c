@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/file.h"
 
 #define LOGIN_MAX  4096
+#define REFUSED_MS 60000
 #define PATH_LIMIT 3500 /* tbrest takes 4096 with the URL in front */
 
 bool cloud_text(const char *json, size_t len, const char *path, char *out, size_t cap)
@@ -56,15 +59,31 @@ bool cloud_login_read(const char *path, cloud_login_t *login, err_t *err)
            err_set(err, ERR_INPUT, "%s is not {\"username\":\"..\",\"password\":\"..\"}", path);
 }
 
+/* ThingsBoard locks an account after some wrong passwords: one of them a minute is enough. */
 static bool log_in(cloud_t *cloud, err_t *err)
 {
     cloud_login_t login;
+    err_t why = ERR_INIT;
+    uint64_t now = clock_monotonic_ms();
     memset(&login, 0, sizeof login);
+    if (now < cloud->refused_until_ms) {
+        return err_set(err, cloud->refused.kind, "%s", cloud->refused.text);
+    }
     cloud->calls++;
-    bool ok = cloud_login_read(cloud->login_file, &login, err) &&
-              tbrest_login(cloud->rest, login.username, login.password, err);
+    bool read = cloud_login_read(cloud->login_file, &login, &why);
+    bool ok = read && tbrest_login(cloud->rest, login.username, login.password, &why);
     bytes_wipe(&login, sizeof login);
-    return ok;
+    if (ok) {
+        return true;
+    }
+    if (read && strstr(why.text, ": 401 ") != NULL) { /* tbrest says the status so */
+        cloud->refused = (err_t)ERR_INIT;
+        cloud->refused_until_ms = now + REFUSED_MS;
+        err_set(&cloud->refused, ERR_PEER, "%.300s; correct %.120s, it is read once a minute",
+                why.text, cloud->login_file);
+        return err_set(err, ERR_PEER, "%s", cloud->refused.text);
+    }
+    return err_set(err, why.kind, "%s", why.text);
 }
 
 /* ---- life ---- */
@@ -85,6 +104,9 @@ bool cloud_open(cloud_t **cloud, const cloud_settings_t *settings, err_t *err)
         return err_set(err, ERR_USAGE,
                        "the lobby's and the operating profile are two, with names "
                        "of at most 255 bytes");
+    }
+    if (settings->ca_file != NULL && access(settings->ca_file, R_OK) != 0) {
+        return err_errno(err, "cannot read the CA file %s", settings->ca_file);
     }
     cloud_t *c = calloc(1, sizeof *c);
     if (c == NULL || (c->login_file = strdup(settings->login_file)) == NULL) {
@@ -134,11 +156,12 @@ static bool is_wanted(void *ctx, const json_token_t *element)
     return wanted->id[0] == '\0';
 }
 
-static bool find_profiles(cloud_t *cloud, err_t *err)
+bool cloud_profiles_find(cloud_t *cloud, err_t *err)
 {
     wanted_t wanted[2] = {{cloud->lobby_name, cloud->lobby},
                           {cloud->operating_name, cloud->operating}};
     bool more = true;
+    cloud->ready = false;
     cloud->lobby[0] = cloud->operating[0] = '\0';
     for (unsigned page = 0; more; page++) {
         char path[96];
@@ -164,15 +187,13 @@ static bool find_profiles(cloud_t *cloud, err_t *err)
                            wanted[i].name);
         }
     }
+    cloud->ready = true;
     return true;
 }
 
 bool cloud_ready(cloud_t *cloud, err_t *err)
 {
-    if (!cloud->ready) {
-        cloud->ready = log_in(cloud, err) && find_profiles(cloud, err);
-    }
-    return cloud->ready;
+    return cloud->ready || (log_in(cloud, err) && cloud_profiles_find(cloud, err));
 }
 
 /* ---- calls ---- */

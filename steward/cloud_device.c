@@ -137,7 +137,7 @@ bool cloud_lobby(cloud_t *cloud, cloud_each_fn each, void *ctx, err_t *err)
 {
     lobby_t lobby = {each, ctx, true};
     bool more = true;
-    if (!cloud_ready(cloud, err)) {
+    if (!cloud_ready(cloud, err) || !cloud_profiles_find(cloud, err)) {
         return false;
     }
     for (unsigned page = 0; more && lobby.on; page++) {

@@ -22,6 +22,8 @@ struct cloud {
     char lobby_name[TBREST_NAME_SIZE];
     char operating_name[TBREST_NAME_SIZE];
     bool ready;
+    err_t refused;              /* the login was wrong: not tried again ... */
+    uint64_t refused_until_ms;  /* ... before that (monotonic) */
     char lobby[TBREST_ID_SIZE]; /* profile ids */
     char operating[TBREST_ID_SIZE];
     uint64_t calls;
@@ -37,6 +39,9 @@ typedef struct {
 
 /* {"username","password"} of a file that others cannot read. The caller wipes it. */
 bool cloud_login_read(const char *path, cloud_login_t *login, err_t *err);
+
+/* Looks up the two profiles: they may have been made anew since. */
+bool cloud_profiles_find(cloud_t *cloud, err_t *err);
 
 /* Forgets the listed keys. */
 void cloud_keys_forget(cloud_t *cloud);

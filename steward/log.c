@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "steward/log.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+
+/* Of refusals: so many at once, then one in so many milliseconds. */
+#define REFUSALS_MAX 60u
+#define REFUSAL_MS   1000u
 
 void steward_log_line(void *ctx, const char *text)
 {
@@ -28,6 +33,32 @@ void steward_log_line(void *ctx, const char *text)
     }
     line[len] = '\n';
     fwrite(line, 1, len + 1, stderr);
+}
+
+void steward_log_refusal(void *ctx, const char *text)
+{
+    static uint64_t at_ms;
+    static uint64_t left_ms = REFUSALS_MAX * REFUSAL_MS; /* a line costs REFUSAL_MS of it */
+    static uint64_t left_out;
+    char line[960];
+    uint64_t now = clock_monotonic_ms();
+    left_ms += now - at_ms;
+    at_ms = now;
+    if (left_ms > REFUSALS_MAX * REFUSAL_MS) {
+        left_ms = REFUSALS_MAX * REFUSAL_MS;
+    }
+    if (left_ms < REFUSAL_MS) {
+        left_out++;
+        return;
+    }
+    left_ms -= REFUSAL_MS;
+    if (left_out > 0) {
+        snprintf(line, sizeof line, "%.800s (and %" PRIu64 " refusals that were left out)", text,
+                 left_out);
+        text = line;
+        left_out = 0;
+    }
+    steward_log_line(ctx, text);
 }
 
 void steward_log(const char *format, ...)

@@ -4,6 +4,10 @@
 #ifndef CRADLE_STEWARD_LOG_H
 #define CRADLE_STEWARD_LOG_H
 
+/* A refusal of somebody who may be anybody: 60 at once, then one a second; how many were left out
+   is said with the next. */
+void steward_log_refusal(void *ctx, const char *text);
+
 void steward_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* For settings that take a log function; `ctx` is not used. */

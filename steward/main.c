@@ -144,7 +144,10 @@ static void ask(steward_t *s, http_request_t *request, const char *device)
 static void on_rpc(steward_t *s, http_request_t *request)
 {
     if (!secrets_forward_right(&s->secrets, request->authorization)) {
-        steward_log("POST /rpc from %s without the forward key: refused", request->peer);
+        char line[160];
+        snprintf(line, sizeof line, "POST /rpc from %.64s without the forward key: refused",
+                 request->peer);
+        steward_log_refusal(NULL, line);
         refuse(request, 401, "{\"error\":\"the forward key of this site is needed\"}");
     } else if (request->device_id[0] == '\0') {
         refuse(request, 400, "{\"error\":\"the header X-Device-Id is missing\"}");
@@ -235,7 +238,7 @@ static bool open_cloud(steward_t *s, const arguments_t *a, err_t *err)
                                        .lobby = a->lobby,
                                        .operating = a->operating};
     return cloud_open(&s->cloud, &settings, err) ||
-           (a->cloud_login == NULL &&
+           (a->cloud_login == NULL && !file_exists(login) &&
             err_add(err, "start cradle-cloud first, which makes a log-in, or name one with "
                          "--cloud-login"));
 }
@@ -272,6 +275,7 @@ static bool open_channel(steward_t *s, const arguments_t *a, err_t *err)
                                         .adopt = a->adopt,
                                         .now = tell_now,
                                         .log = steward_log_line,
+                                        .log_stranger = steward_log_refusal,
                                         .ctx = s};
     return channel_open(&s->channel, &channel, err);
 }

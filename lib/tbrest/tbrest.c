@@ -238,10 +238,13 @@ static bool exchange(tbrest_t *rest, const char *method, const char *path, const
     }
     if (code != CURLE_OK || answer->body == NULL) {
         tbrest_answer_free(answer);
-        return err_set(err, ERR_PEER, "%s %s: %s", method, url,
+        return err_set(err, ERR_PEER, "%s %s: %s%s", method, url,
                        code == CURLE_WRITE_ERROR ? "the answer is too large"
                        : rest->why[0] != '\0'    ? rest->why
-                                                 : curl_easy_strerror(code));
+                                                 : curl_easy_strerror(code),
+                       code == CURLE_PEER_FAILED_VERIFICATION
+                           ? "; whom to trust there has to be in the CA file that was named"
+                           : "");
     }
     answer->status = (int)status;
     return true;

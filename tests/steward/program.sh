@@ -68,6 +68,14 @@ is "a GET of it" 404 "$(code /rpc)"
 is "the bundle" "$(cat "$site/steward/bundle.jws")" "$(steward /bundle)"
 if grep -q "$key" steward.log; then bad "the forward key is in the log"; else ok "no secret in the log"; fi
 
+i=0
+while [ $i -lt 20 ]; do # curl asks ten times over one connection
+    steward '/rpc?[1-10]' -d '{}' >/dev/null
+    i=$((i + 1))
+done
+lines=$(grep -c 'without the forward key' steward.log)
+if [ "$lines" -ge 30 ] && [ "$lines" -le 80 ]; then ok "strangers do not fill the log"; else bad "strangers do not fill the log: $lines"; fi
+
 # -- pack lists --
 $cradle factory run --count 2 >/dev/null
 $cradle factory label SN-000001 -f zpl -o label.zpl >/dev/null
@@ -118,8 +126,17 @@ until grep -q 'no device profile "operating"' steward.log; do
 done
 if [ $i -le 100 ]; then ok "it says what the cloud lacks"; else bad "it says what the cloud lacks"; fi
 
-# -- a record of tomorrow --
+# -- logging in there --
 stop_steward -TERM
+(umask 077 && echo '{"username":"tenant@thingsboard.org","password":"wrong"}' >wrong.json)
+rm -f steward.log
+start_steward --cloud-login wrong.json
+sleep 3
+if grep -q 'correct wrong.json' steward.log; then ok "it says which file"; else bad "it says which file"; fi
+stop_steward -TERM
+refuses "a CA that is none" 1 'CA file' "$BIN/cradle-steward" -C "$site" --cloud-ca nowhere.crt
+
+# -- a record of tomorrow --
 sqlite3 "$site/steward/steward.db" 'PRAGMA user_version = 9'
 refuses "a newer record" 1 'newer cradle-steward' "$BIN/cradle-steward" -C "$site"
 

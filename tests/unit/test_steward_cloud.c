@@ -433,6 +433,31 @@ static void the_login_file_is_for_one_pair_of_eyes(void **state)
     assert_false(cloud_open(&cloud, &settings, NULL));
 }
 
+/* ThingsBoard would lock the account. */
+static void a_wrong_login_is_not_tried_again_at_once(void **state)
+{
+    (void)state;
+    err_t err = ERR_INIT;
+    err_t again = ERR_INIT;
+    char path[FILE_PATH_MAX];
+    cloud_t *cloud;
+    const cloud_settings_t settings = {.url = lab.url,
+                                       .ca_file = lab.ca[0] != '\0' ? lab.ca : NULL,
+                                       .login_file = path,
+                                       .lobby = "a",
+                                       .operating = "b"};
+    assert_true(site_path(&lab.site, "wrong.json", path, &err));
+    assert_true(file_write(path, "{\"username\":\"x@y.z\",\"password\":\"y\"}", 35, 0600, NULL));
+    assert_true(cloud_open(&cloud, &settings, &err));
+    assert_false(cloud_ready(cloud, &err));
+    assert_non_null(strstr(err.text, "wrong.json"));
+    uint64_t calls = cloud_calls(cloud);
+    assert_false(cloud_ready(cloud, &again));
+    assert_string_equal(again.text, err.text);
+    assert_int_equal(cloud_calls(cloud), calls);
+    cloud_close(cloud);
+}
+
 static void a_missing_profile_is_named(void **state)
 {
     (void)state;
@@ -482,6 +507,7 @@ int main(void)
         cmocka_unit_test(a_key_with_a_comma_is_never_called_erased),
         cmocka_unit_test(a_device_that_is_away_does_not_answer_the_bell),
         cmocka_unit_test(the_login_file_is_for_one_pair_of_eyes),
+        cmocka_unit_test(a_wrong_login_is_not_tried_again_at_once),
         cmocka_unit_test(a_missing_profile_is_named),
         cmocka_unit_test(the_cloud_comes_back_after_a_kill),
     };
