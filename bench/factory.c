@@ -59,8 +59,8 @@ static double primitive(double for_seconds)
     double start = seconds(CLOCK_PROCESS_CPUTIME_ID);
     double now;
     do {
-        EVP_PKEY *key;
-        pki_signer_t *signer;
+        EVP_PKEY *key = NULL;
+        pki_signer_t *signer = NULL;
         if (!pki_key_generate(PKI_KEY_P256, &key, &err) ||
             !pki_signer_from_key(key, &signer, &err) ||
             !pki_signer_sign(signer, data, sizeof data, sig, sizeof sig, &len, &err) ||
@@ -78,7 +78,7 @@ static double primitive(double for_seconds)
 static site_t make_site(const bench_t *bench, const char *name, pki_key_type_t type)
 {
     char dir[FILE_PATH_MAX];
-    site_t site;
+    site_t site = {0};
     err_t err = ERR_INIT;
     const site_create_t request = {.dir = dir, .key_type = type, .now = time(NULL)};
     if (!file_join(dir, bench->dir, name, &err) || !site_create(&request, &site, &err)) {
@@ -236,7 +236,7 @@ static double rsa_keys(uint64_t count)
     err_t err = ERR_INIT;
     double start = seconds(CLOCK_PROCESS_CPUTIME_ID);
     for (uint64_t i = 0; i < count; i++) {
-        EVP_PKEY *key;
+        EVP_PKEY *key = NULL;
         if (!pki_key_generate(PKI_KEY_RSA2048, &key, &err)) {
             die(&err);
         }
