@@ -12,6 +12,8 @@
 #include "pki/key.h"
 #include "site/pack.h"
 
+#define REPLACE_MS 3600000
+
 static bool load_key(const site_t *site, EVP_PKEY **key, err_t *err)
 {
     char path[FILE_PATH_MAX];
@@ -65,6 +67,7 @@ typedef struct {
     factory_floor_t *floor;
     custody_finding_t first; /* the first thing that custody lacks */
     bool behind;
+    char youngest[FILE_PATH_MAX];
     err_t *err;
     bool ok;
 } reading_t;
@@ -83,11 +86,23 @@ static bool compare(void *context, const char *path, const custody_point_t *poin
     reading_t *reading = context;
     custody_verdict_t verdict;
     uint64_t number = custody_point_number(point);
-    (void)path;
+    snprintf(reading->youngest, sizeof reading->youngest, "%s", path);
     reading->floor->floor = number > reading->floor->floor ? number : reading->floor->floor;
     reading->ok = custody_compare(reading->custody, point->head, point->count, note, reading,
                                   &verdict, reading->err);
     return reading->ok;
+}
+
+/* The youngest one's name, if it is of this hour; it may go, as custody leads to it. */
+static void take_name(const char *path, char name[CUSTODY_POINT_NAME_SIZE])
+{
+    const char *base = strrchr(path, '/');
+    const char *time = strrchr(path, '-');
+    int64_t now = clock_wall_ms();
+    int64_t then = time == NULL ? 0 : strtoll(time + 1, NULL, 10);
+    if (base != NULL && then <= now && now - then < REPLACE_MS) {
+        snprintf(name, CUSTODY_POINT_NAME_SIZE, "%s", base + 1);
+    }
 }
 
 bool factory_floor_read(const site_t *site, custody_t *custody, factory_floor_t *floor, err_t *err)
@@ -97,7 +112,9 @@ bool factory_floor_read(const site_t *site, custody_t *custody, factory_floor_t 
     if (!factory_checkpoint_each(site, compare, &reading, err) || !reading.ok) {
         return false;
     }
-    if (reading.behind) {
+    if (!reading.behind) {
+        take_name(reading.youngest, floor->name);
+    } else {
         snprintf(floor->notice, sizeof floor->notice,
                  "this site was restored from a back-up, or its record was tampered with: %.160s. "
                  "No number up to %" PRIu64 " is given out again. Put a younger back-up in place, "
@@ -116,11 +133,17 @@ bool factory_floor_leave(const site_t *site, custody_t *custody, factory_floor_t
     if (site->checkpoint_dir[0] == '\0') {
         return true;
     }
-    if (!make(site, custody, &point, &text, &len, err)) {
+    int lock;
+    if (!site_lock(site, "factory-checkpoint", true, &lock, err)) {
         return false;
     }
-    bool ok = custody_point_keep(site->checkpoint_dir, &point, text, len, floor->name, err);
-    free(text);
+    bool ok = make(site, custody, &point, &text, &len, err);
+    if (ok) {
+        ok = custody_point_keep(site->checkpoint_dir, &point, text, len, floor->name, err);
+        free(text);
+    }
+    floor->left = floor->left || ok;
+    site_unlock(lock);
     return ok;
 }
 

@@ -6,6 +6,7 @@
  *
  * Whoever takes numbers leaves a checkpoint before it uses the first of them, and another one at
  * its end: a number on a label is at or below the last checkpoint, wherever the process was killed.
+ * Those of one hour replace one another, so that the ones that are kept reach back for days.
  *
  * Without checkpoint_dir nothing is read and nothing is left. Everything blocks.
  */
@@ -19,7 +20,8 @@
 /* What a run knows of the checkpoints, for as long as it lasts. */
 typedef struct {
     uint64_t floor;                     /* no number at or below it is given out               */
-    char name[CUSTODY_POINT_NAME_SIZE]; /* of the run's own checkpoint; "" before the first     */
+    char name[CUSTODY_POINT_NAME_SIZE]; /* of the checkpoint that the next one replaces; "": none */
+    bool left;                          /* this run has left one                                */
     char notice[ERR_TEXT_MAX]; /* what is to be told to people: custody ends before a checkpoint,
                                   and what to do; "" when all is well */
 } factory_floor_t;
@@ -28,7 +30,7 @@ typedef struct {
    is not there, or in the site; ERR_INPUT: one of them is damaged, forged or another's. */
 bool factory_floor_read(const site_t *site, custody_t *custody, factory_floor_t *floor, err_t *err);
 
-/* Leaves a checkpoint, in place of the one that this run left before. */
+/* Leaves a checkpoint. Two lines do it one after the other, so that the younger state stays. */
 bool factory_floor_leave(const site_t *site, custody_t *custody, factory_floor_t *floor,
                          err_t *err);
 

@@ -135,7 +135,7 @@ void factory_line_close(factory_line_t *line, bool settled)
         unlink(path);
     }
     site_unlock(line->lock);
-    if (line->floor.name[0] != '\0') {
+    if (line->floor.left) {
         /* Its numbers are covered already; this one is about what became of them. */
         factory_floor_leave(line->site, line->custody, &line->floor, NULL);
     }

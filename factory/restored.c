@@ -68,17 +68,33 @@ static uint64_t good_seq(const loss_t *loss, const char *writer)
     return 0;
 }
 
-/* Since the youngest checkpoint that still fits: at most so many entries are gone. What custody got
-   after the restore is no measure. */
-static uint64_t count_missing(const loss_t *loss)
+typedef struct {
+    uint64_t seq;
+    int64_t time_ms;
+} end_t;
+
+static bool take_end(void *context, const custody_entry_t *entry)
 {
-    uint64_t missing = 0;
+    end_t *end = context;
+    end->seq = entry->seq;
+    end->time_ms = entry->time_ms;
+    return true;
+}
+
+/* As long as nothing was written after the restore, the chain's end tells it exactly. Afterwards
+   only the youngest checkpoint that still fits does: at most so many. */
+static bool count_missing(loss_t *loss, err_t *err)
+{
     for (size_t i = 0; i < loss->last.count; i++) {
         const custody_checkpoint_t *then = &loss->last.head[i];
-        uint64_t good = good_seq(loss, then->writer);
-        missing += then->seq > good ? then->seq - good : 0;
+        end_t end = {0, 0};
+        if (!custody_latest(loss->custody, then->writer, NULL, 0, take_end, &end, err)) {
+            return false;
+        }
+        uint64_t have = end.time_ms <= loss->last.time_ms ? end.seq : good_seq(loss, then->writer);
+        loss->entries += then->seq > have ? then->seq - have : 0;
     }
-    return missing;
+    return true;
 }
 
 static bool write_detail(const loss_t *loss, char *out, size_t cap)
@@ -154,9 +170,8 @@ static bool settle(const site_t *site, loss_t *loss, err_t *err)
                        site->checkpoint_dir[0] == '\0' ? "(no checkpoint_dir in cradle.json)"
                                                        : site->checkpoint_dir);
     }
-    loss->entries = count_missing(loss);
-    return record(site, loss, err) && factory_floor_leave(site, loss->custody, &own, err) &&
-           set_aside(loss, err);
+    return count_missing(loss, err) && record(site, loss, err) &&
+           factory_floor_leave(site, loss->custody, &own, err) && set_aside(loss, err);
 }
 
 bool factory_checkpoint_restored(const site_t *site, uint64_t *entries, uint64_t *number,

@@ -407,7 +407,7 @@ bool custody_latest(custody_t *custody, const char *writer, const char *kind, ui
     sqlite3_stmt *s;
     if (!custody_prepare(custody,
                          "SELECT " CUSTODY_COLUMNS " FROM entry WHERE writer = ?1 AND seq < ?3 AND "
-                         "kind = ?2 ORDER BY seq DESC LIMIT 1",
+                         "(?2 IS NULL OR kind = ?2) ORDER BY seq DESC LIMIT 1",
                          &s, err)) {
         return false;
     }

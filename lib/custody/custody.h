@@ -106,8 +106,8 @@ typedef bool (*custody_each_t)(void *context, const custody_entry_t *entry);
 bool custody_each_of_sn(custody_t *custody, const char *sn, custody_each_t each, void *context,
                         err_t *err);
 
-/* The last entry of one kind in one writer's chain, before entry `before` (0: to the end). `each`
-   is not called when there is none. */
+/* The last entry of one kind (NULL: of any) in one writer's chain, before `before` (0: to the end).
+   `each` is not called when there is none. */
 bool custody_latest(custody_t *custody, const char *writer, const char *kind, uint64_t before,
                     custody_each_t each, void *context, err_t *err);
 

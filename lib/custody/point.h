@@ -27,7 +27,7 @@
 /* The largest text: all writers. */
 #define CUSTODY_POINT_MAX 24576
 /* Checkpoints of one site that stay in a directory; older ones are removed. */
-#define CUSTODY_POINTS_KEPT 20
+#define CUSTODY_POINTS_KEPT 50
 /* "checkpoint-0011223344556677-1700000000000.jws" */
 #define CUSTODY_POINT_NAME_SIZE 64
 

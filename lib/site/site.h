@@ -5,11 +5,13 @@
  *
  *     cradle.json                     settings; its presence makes the directory a site
  *     ca/NAME.crt                     root, product, line, renewal, server-root, server-issuing;
- *                                     rolled ones (site/ca.h); cloud-root, if the cloud's
- * certificate comes from elsewhere ca/deny.jws                     the deny-list, once there is one
- * (site/deny.h) keys/NAME.key (0600), NAME.pub  the same; firmware, anchor, steward, bench, pack
- * (with .pub) cloud/                          server.crt (leaf + server-issuing), server.key,
- * cloud.db factory/                        custody.db, base.bin, units/SN/{identity.bin,chip.json}
+ *                                     rolled ones (site/ca.h); cloud-root, if the cloud's own
+ *                                     certificate comes from elsewhere
+ *     ca/deny.jws                     the deny-list, once there is one (site/deny.h)
+ *     keys/NAME.key (0600), NAME.pub  the same; firmware, anchor, steward, bench, pack (with .pub)
+ *     cloud/                          server.crt (leaf + server-issuing), server.key, cloud.db
+ *     factory/                        custody.db, base.bin, units/SN/{identity.bin,chip.json}
+ *     factory/people.json (0600)      who the pseudonyms in custody are
  *     devices/SN/                     what a simulated unit wrote
  *     air/                            the simulated radio
  *     run/                            who runs, where it listens; locks

@@ -73,7 +73,7 @@ mv safe away
 refused "mount it" "$cradle" -C acme factory run --count 1
 mv away safe
 "$cradle" -C acme factory run --count 1 >/dev/null 2>&1
-[ "$(ls safe/*.jws | wc -l)" -le 20 ] || fail "too many checkpoints are kept"
+[ "$(ls safe/*.jws | wc -l)" -le 10 ] || fail "too many checkpoints are kept"
 # One unit, all of it, for an archive.
 sn=$(head -1 made.1)
 "$cradle" -C acme custody export "$sn" -o unit.jsonl

@@ -300,6 +300,7 @@ static void test_setting_refusals(void **state)
     refuse_setting("\"A1\"", "[\"A1\"]", "\"hw\" must");
     refuse_setting("\"A1\"", "\"\"", "\"hw\" must");
     refuse_setting("SN-%06d", "%06d", "sn_pattern");
+    refuse_setting("\"hw\"", "\"checkpoint_dir\":\"safe\",\"hw\"", "checkpoint_dir");
     refuse_setting("cloud.cradle.test:8883", "cloud.cradle.test", "host:port");
     refuse_setting("[::1]:443", "[::1]:0", "host:port");
     refuse_setting("rsa2048", "rsa1024", "p256 or rsa2048");
