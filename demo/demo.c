@@ -47,6 +47,15 @@ static void print_stay(const stage_t *stage)
            "Stop it:     pkill -f -- '-C %s'; rm -r %s\n",
            stage->url, stage->ca, stage->mqtts, stage->steward_address, stage->site, stage->login,
            stage->logs, stage->site, stage->site);
+    if (stage->thingsboard != NULL) {
+        printf("Before the site goes, yours to delete there: devices %.*s*, customers \"owner %s\" "
+               "and \"owner %s\", then\n"
+               "             cradle -C %s thingsboard remove --url %s --ca %s \\\n"
+               "                 --login %s --lobby %s --operating %s --chain %s\n",
+               (int)strcspn(stage->pattern, "%"), stage->pattern, stage->alice, stage->bob,
+               stage->site, stage->url, stage->ca, stage->login, stage->lobby, stage->operating,
+               stage->chain);
+    }
 }
 
 bool demo_run(const demo_settings_t *settings, err_t *err)

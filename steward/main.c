@@ -19,12 +19,18 @@
 #include "steward/journal.h"
 #include "steward/log.h"
 #include "steward/owner.h"
+#include "steward/owner_guard.h"
 #include "steward/policy.h"
 #include "steward/secrets.h"
 #include "term/options.h"
 #include "term/term.h"
 
 #define OPTIONS_MAX 18
+/* POST /device, of one address: many devices may be behind it. */
+#define PEERS      1024
+#define PEER_RATE  20
+#define PEER_BURST 100
+
 #define SWEEP_MAX_S 3600
 #define BODY_MAX    16384 /* a statement in its carrier has less than 3 KiB */
 
@@ -57,6 +63,7 @@ typedef struct {
     http_server_t *http;
     loop_fd_t http_watch;
     loop_timer_t timer;
+    guard_rate_t by_peer[PEERS];
 } steward_t;
 
 static const option_t *options_of(arguments_t *a, option_t options[OPTIONS_MAX])
@@ -140,6 +147,24 @@ static void ask(steward_t *s, http_request_t *request, const char *device)
     wake_journal(s);
 }
 
+/* One sender alone cannot use up what all devices that come by HTTPS share. Addresses that fall on
+   the same row share its limit. */
+static void on_device(steward_t *s, http_request_t *request)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (const char *c = request->peer; *c != '\0'; c++) {
+        hash = (hash ^ (uint8_t)*c) * 16777619u;
+    }
+    if (guard_rate_take(&s->by_peer[hash % PEERS], PEER_RATE, PEER_BURST, clock_monotonic_ms())) {
+        ask(s, request, NULL);
+    } else {
+        char line[128];
+        snprintf(line, sizeof line, "POST /device from %.64s: refused, too often", request->peer);
+        steward_log_refusal(NULL, line);
+        refuse(request, 429, "{\"error\":\"too often; later again\"}");
+    }
+}
+
 /* The cloud speaks for a device: it shows the secret, and says which device. */
 static void on_rpc(steward_t *s, http_request_t *request)
 {
@@ -167,7 +192,7 @@ static void on_request(void *ctx, http_request_t *request)
     if (is_post(request, "/rpc")) {
         on_rpc(s, request);
     } else if (is_post(request, "/device")) {
-        ask(s, request, NULL);
+        on_device(s, request);
     } else if (owner_handle(s->owner, request)) {
         return;
     } else if (request->method == HTTP_GET && strcmp(request->path, "/bundle") == 0) {

@@ -76,6 +76,10 @@ done
 lines=$(grep -c 'without the forward key' steward.log)
 if [ "$lines" -ge 30 ] && [ "$lines" -le 80 ]; then ok "strangers do not fill the log"; else bad "strangers do not fill the log: $lines"; fi
 
+steward '/device?[1-150]' -d '{}' -w '%{http_code}\n' -o /dev/null >codes
+is "one sender's questions: the first hundred" 100 "$(head -n 100 codes | grep -c 400)"
+if grep -q 429 codes; then ok "then it is slowed down"; else bad "then it is slowed down"; fi
+
 # -- pack lists --
 $cradle factory run --count 2 >/dev/null
 $cradle factory label SN-000001 -f zpl -o label.zpl >/dev/null
