@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/bytes.h"
 
+#include <string.h>
+
 static const char STANDARD[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char URL_SAFE[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -158,9 +160,10 @@ bool bytes_equal_secret(const void *a, const void *b, size_t len)
 
 void bytes_wipe(void *data, size_t len)
 {
-    volatile uint8_t *p = data;
-    while (len-- > 0) {
-        *p++ = 0;
+    if (len > 0) {
+        memset(data, 0, len);
+        /* Somebody might still look at it, as far as the compiler can tell. */
+        __asm__ __volatile__("" : : "r"(data) : "memory");
     }
 }
 
