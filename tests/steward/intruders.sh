@@ -154,6 +154,17 @@ for mode in strict lax; do
     first "unknown, expired" SN-000005 $mode wrong
     from_device wrong SN-000006
     first "unknown, a child" SN-000006 $mode wrong
+    # one that comes first with a certificate of the line itself is taken for the unit, until the
+    # pack list says better
+    $cradle factory run --count 1 >/dev/null
+    from_line wrong SN-000007 20
+    enters wrong || true
+    met() { grep -q 'SN-000007 is met in the lobby' steward.log; }
+    until_true 10 met && ok "$mode: taken for the unit" || bad "$mode: taken for the unit"
+    $cradle factory pack >/dev/null
+    $cradle steward import >/dev/null
+    sleep 2
+    first "listed afterwards" SN-000007 $mode wrong
     stop_steward -TERM
     stop_cloud -TERM
 done
