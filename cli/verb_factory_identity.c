@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "cli/factory_verbs.h"
+#include "factory/checkpoint.h"
 #include "factory/identity.h"
 #include "factory/people.h"
 #include "term/options.h"
@@ -136,13 +137,18 @@ static int identity(const cli_t *cli, int argc, char **argv)
         err_set(&err, ERR_USAGE, "--import takes its boards from the file");
         return cli_fail(&err);
     }
+    char notice[ERR_TEXT_MAX] = "";
     int code;
     if (!site_open(&site, cli->site, &err) || !site_product_choose(&site, product, &err) ||
         !factory_operator(&site, id.how.writer, person, &err) ||
+        !factory_floor_notice(&site, notice, &err) ||
         !factory_station_open(&site, id.how.writer, &id.station, &err) ||
         (chip.port != NULL && !factory_flasher_open(&site, &chip, &id.how.flasher, &err))) {
         code = cli_fail(&err);
     } else {
+        if (notice[0] != '\0') {
+            term_error("%s", notice);
+        }
         code = work(&id, argc, argv);
     }
     factory_flasher_close(id.how.flasher);

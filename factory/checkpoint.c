@@ -125,6 +125,26 @@ bool factory_floor_read(const site_t *site, custody_t *custody, factory_floor_t 
     return true;
 }
 
+bool factory_floor_notice(const site_t *site, char notice[ERR_TEXT_MAX], err_t *err)
+{
+    factory_floor_t floor;
+    custody_t *custody;
+    err_t none = ERR_INIT;
+    notice[0] = '\0';
+    if (site->checkpoint_dir[0] == '\0') {
+        return true;
+    }
+    if (!factory_custody_open(site, NULL, &custody, &none)) {
+        return none.kind == ERR_PRECONDITION || err_set(err, none.kind, "%s", none.text);
+    }
+    bool ok = factory_floor_read(site, custody, &floor, err);
+    if (ok) {
+        memcpy(notice, floor.notice, sizeof floor.notice);
+    }
+    custody_close(custody);
+    return ok;
+}
+
 bool factory_floor_leave(const site_t *site, custody_t *custody, factory_floor_t *floor, err_t *err)
 {
     custody_point_t point;

@@ -30,6 +30,9 @@ typedef struct {
    is not there, or in the site; ERR_INPUT: one of them is damaged, forged or another's. */
 bool factory_floor_read(const site_t *site, custody_t *custody, factory_floor_t *floor, err_t *err);
 
+/* Only the notice; "" when all is well, and for a site that has not made anything. */
+bool factory_floor_notice(const site_t *site, char notice[ERR_TEXT_MAX], err_t *err);
+
 /* Leaves a checkpoint. Two lines do it one after the other, so that the younger state stays. */
 bool factory_floor_leave(const site_t *site, custody_t *custody, factory_floor_t *floor,
                          err_t *err);

@@ -36,6 +36,8 @@ sns run --count 3 >made.3 2>/dev/null
 [ -z "$(sort made.1 made.2 made.3 | uniq -d)" ] || fail "a serial number came twice"
 "$cradle" -C acme factory run --count 1 2>&1 | grep -q 'custody restored' ||
     fail "the run does not say that a back-up was restored"
+"$cradle" -C acme factory identity </dev/null 2>&1 | grep -q 'custody restored' ||
+    fail "station 3 does not say it"
 "$cradle" -C acme custody restored | grep -q 'up to [1-9][0-9]* entries were lost' || fail "restored"
 "$cradle" -C acme custody verify | grep -q ' 0 faults' || fail "verify after restored"
 "$cradle" -C acme factory run --count 2 >out 2>&1
