@@ -9,14 +9,34 @@
 #include "base/err.h"
 #include "cli/cli.h"
 #include "factory/station.h"
+#include "term/term.h"
 
 /* A row of the table of `cradle factory`, one a verb; verb_factory_<file>.c defines them. */
+extern const cli_verb_t factory_verb_run;
 extern const cli_verb_t factory_verb_assemble;
 extern const cli_verb_t factory_verb_flash;
 extern const cli_verb_t factory_verb_identity;
 extern const cli_verb_t factory_verb_test;
+extern const cli_verb_t factory_verb_rework;
+extern const cli_verb_t factory_verb_scrap;
+extern const cli_verb_t factory_verb_report;
 extern const cli_verb_t factory_verb_label;
 extern const cli_verb_t factory_verb_pack;
+
+/* ---- lists of units ---- */
+
+/* Units as they come: rows of a table, or members of a JSON array, printed at once so that a
+   million of them need no memory. */
+typedef struct {
+    term_table_t *table;  /* NULL: JSON */
+    term_progress_t *bar; /* NULL: none */
+    uint64_t count;
+    char first[SITE_SN_SIZE];
+} factory_listing_t;
+
+void factory_listing_begin(factory_listing_t *listing, const cli_t *cli);
+bool factory_listing_add(void *listing, const factory_unit_t *unit);
+void factory_listing_end(factory_listing_t *listing);
 
 /* ---- one line in, one line out: for a barcode scanner, a person, or a pipe ---- */
 

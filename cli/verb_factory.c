@@ -35,16 +35,7 @@ static void put_unit(json_writer_t *w, const factory_unit_t *unit)
     json_put_string(w, unit->credentials_id);
 }
 
-/* Units as they come: rows of a table, or members of a JSON array, printed at once so that a
-   million of them need no memory. */
-typedef struct {
-    term_table_t *table;  /* NULL: JSON */
-    term_progress_t *bar; /* NULL: none */
-    uint64_t count;
-    char first[SITE_SN_SIZE];
-} listing_t;
-
-static void listing_begin(listing_t *listing, const cli_t *cli)
+void factory_listing_begin(factory_listing_t *listing, const cli_t *cli)
 {
     if (cli->json) {
         fputs("{\"units\":[", stdout);
@@ -53,9 +44,9 @@ static void listing_begin(listing_t *listing, const cli_t *cli)
     }
 }
 
-static bool listing_add(void *context, const factory_unit_t *unit)
+bool factory_listing_add(void *context, const factory_unit_t *unit)
 {
-    listing_t *listing = context;
+    factory_listing_t *listing = context;
     if (listing->count++ == 0) {
         snprintf(listing->first, sizeof listing->first, "%s", unit->sn);
     }
@@ -81,7 +72,7 @@ static bool listing_add(void *context, const factory_unit_t *unit)
     return true;
 }
 
-static void listing_end(listing_t *listing)
+void factory_listing_end(factory_listing_t *listing)
 {
     if (listing->table == NULL) {
         puts("]}");
@@ -91,58 +82,18 @@ static void listing_end(listing_t *listing)
     term_table_free(listing->table);
 }
 
-static int run(const cli_t *cli, int argc, char **argv)
-{
-    site_t site;
-    factory_result_t result;
-    term_progress_t bar;
-    listing_t listing = {.bar = &bar};
-    err_t err = ERR_INIT;
-    factory_run_t what = {.count = 1, .made = listing_add, .context = &listing};
-    const char *product = NULL;
-    const char *person = NULL;
-    const option_t options[] = {
-        {"count", 'n', OPTION_UINT, &what.count, "N", "how many units (default 1)"},
-        {"product", 0, OPTION_TEXT, &product, "NAME", "one that cradle.json names"},
-        {"writer", 0, OPTION_TEXT, &what.writer, "NAME", "who writes in custody"},
-        {"operator", 0, OPTION_TEXT, &person, "NAME", "who works here"},
-        {0},
-    };
-    if (!options_parse(options, &argc, argv, 0, 0, &err) || !site_open(&site, cli->site, &err) ||
-        !site_product_choose(&site, product, &err) ||
-        !factory_operator(&site, what.writer, person, &err)) {
-        return cli_fail(&err);
-    }
-    term_progress_begin(&bar, "units", what.count);
-    listing_begin(&listing, cli);
-    bool ok = factory_run(&site, &what, &result, &err);
-    term_progress_end(&bar);
-    listing_end(&listing);
-    if (result.notice[0] != '\0') {
-        term_error("%s", result.notice);
-    }
-    if (result.voided > 0 && !cli->json) {
-        printf("%" PRIu64 " serial numbers of a run that had died are void.\n", result.voided);
-    }
-    if (ok && !cli->json) {
-        printf("%" PRIu64 " unit%s made. Next: cradle device run %s\n", result.made,
-               result.made == 1 ? "" : "s", listing.first);
-    }
-    return ok ? CLI_DONE : cli_fail(&err);
-}
-
 static int list(const cli_t *cli, int argc, char **argv)
 {
     const option_t options[] = {{0}};
     site_t site;
-    listing_t listing = {0};
+    factory_listing_t listing = {0};
     err_t err = ERR_INIT;
     if (!options_parse(options, &argc, argv, 0, 0, &err) || !site_open(&site, cli->site, &err)) {
         return cli_fail(&err);
     }
-    listing_begin(&listing, cli);
-    bool ok = factory_each(&site, listing_add, &listing, &err);
-    listing_end(&listing);
+    factory_listing_begin(&listing, cli);
+    bool ok = factory_each(&site, factory_listing_add, &listing, &err);
+    factory_listing_end(&listing);
     if (ok && !cli->json && listing.count == 0) {
         puts("No units yet. Make some: cradle factory run --count 3");
     }
@@ -269,7 +220,7 @@ static int adopt(const cli_t *cli, int argc, char **argv)
     site_t site;
     factory_adopt_t files = {0};
     factory_unit_t unit;
-    listing_t listing = {0};
+    factory_listing_t listing = {0};
     err_t err = ERR_INIT;
     const option_t options[] = {
         {"key", 0, OPTION_TEXT, &files.key, "FILE", "the device's private key"},
@@ -288,24 +239,13 @@ static int adopt(const cli_t *cli, int argc, char **argv)
     if (!site_open(&site, cli->site, &err) || !factory_adopt(&site, &files, &unit, &err)) {
         return cli_fail(&err);
     }
-    listing_begin(&listing, cli);
-    listing_add(&listing, &unit);
-    listing_end(&listing);
+    factory_listing_begin(&listing, cli);
+    factory_listing_add(&listing, &unit);
+    factory_listing_end(&listing);
     return CLI_DONE;
 }
 
 static const cli_verb_t OWN[] = {
-    {.name = "run",
-     .summary = "make units",
-     .usage = "cradle factory run [--count N] [--product NAME]",
-     .run = run,
-     .help = "  -n, --count N    how many units (default 1)\n"
-             "  --product NAME   with the serial numbers and model of this one of cradle.json's\n"
-             "  --writer NAME    who writes in custody (default line); one name a line\n"
-             "  --operator NAME  who works here; custody gets a pseudonym\n\n"
-             "Several runs may work on one site at once. A run that is killed costs serial\n"
-             "numbers, which become void, and nothing else.\n\n"
-             "example:\n  cradle factory run --count 3\n"},
     {.name = "list",
      .summary = "all units, in the order in which they were made",
      .usage = "cradle factory list",
@@ -340,9 +280,10 @@ static const cli_verb_t OWN[] = {
 
 static int factory(const cli_t *cli, int argc, char **argv)
 {
-    static const cli_verb_t *const STATIONS[] = {&factory_verb_assemble, &factory_verb_flash,
-                                                 &factory_verb_identity, &factory_verb_test,
-                                                 &factory_verb_label,    &factory_verb_pack};
+    static const cli_verb_t *const STATIONS[] = {
+        &factory_verb_run,    &factory_verb_assemble, &factory_verb_flash,  &factory_verb_identity,
+        &factory_verb_test,   &factory_verb_label,    &factory_verb_rework, &factory_verb_scrap,
+        &factory_verb_report, &factory_verb_pack};
     cli_verb_t verbs[sizeof STATIONS / sizeof *STATIONS + sizeof OWN / sizeof *OWN];
     size_t count = 0;
     for (size_t i = 0; i < sizeof STATIONS / sizeof *STATIONS; i++) {

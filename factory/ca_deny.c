@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "factory/ca.h"
 #include "factory/internal.h"
+#include "factory/station.h"
 #include "json/json.h"
 #include "pki/crl.h"
 #include "pki/describe.h"
@@ -124,8 +125,8 @@ static bool take_entry(void *context, const custody_entry_t *entry)
     wanted_t *w = context;
     uint8_t leaf[32];
     json_token_t value;
-    if ((strcmp(entry->kind, CUSTODY_IDENTITY) != 0 &&
-         strcmp(entry->kind, FACTORY_CA_ISSUE) != 0) ||
+    if ((strcmp(entry->kind, CUSTODY_IDENTITY) != 0 && strcmp(entry->kind, FACTORY_CA_ISSUE) != 0 &&
+         strcmp(entry->kind, FACTORY_REWORK) != 0) ||
         !get_hash(entry, "leaf", leaf)) {
         return true;
     }

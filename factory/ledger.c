@@ -158,12 +158,31 @@ static void later(int64_t *time, const custody_entry_t *entry)
     }
 }
 
-static void take_board(factory_item_t *item, const custody_entry_t *entry)
+static void count_cause(factory_ledger_t *ledger, const char *station, const char *cause)
+{
+    size_t i = 0;
+    while (i < ledger->cause_count && (strcmp(ledger->cause[i].station, station) != 0 ||
+                                       strcmp(ledger->cause[i].cause, cause) != 0)) {
+        i++;
+    }
+    if (i == FACTORY_CAUSES_MAX) {
+        i--;
+        snprintf(ledger->cause[i].cause, FACTORY_CAUSE_SIZE, "others");
+    } else if (i == ledger->cause_count) {
+        ledger->cause_count++;
+        ledger->cause[i].station = station;
+        snprintf(ledger->cause[i].cause, FACTORY_CAUSE_SIZE, "%s", cause);
+    }
+    ledger->cause[i].count++;
+}
+
+static void take_board(factory_ledger_t *ledger, factory_item_t *item, const custody_entry_t *entry)
 {
     char cause[FACTORY_CAUSE_SIZE];
     bool failed = find_failed(entry, cause);
     if (failed) {
         item->board_failures++;
+        count_cause(ledger, "assemble", cause);
         snprintf(item->board_cause, sizeof item->board_cause, "%s", cause);
     }
     if (entry->time_ms >= item->board_ms) {
@@ -185,7 +204,7 @@ static void take_flash(factory_item_t *item, const custody_entry_t *entry)
     }
 }
 
-static void take_test(factory_item_t *item, const custody_entry_t *entry)
+static void take_test(factory_ledger_t *ledger, factory_item_t *item, const custody_entry_t *entry)
 {
     json_token_t value;
     if (json_find(entry->detail, strlen(entry->detail), "pass", &value) &&
@@ -195,14 +214,15 @@ static void take_test(factory_item_t *item, const custody_entry_t *entry)
     } else {
         item->test_failures++;
         get_text(entry, "cause", item->test_cause, sizeof item->test_cause);
+        count_cause(ledger, "test", item->test_cause[0] != '\0' ? item->test_cause : "unknown");
     }
 }
 
-static void take(factory_item_t *item, const custody_entry_t *entry)
+static void take(factory_ledger_t *ledger, factory_item_t *item, const custody_entry_t *entry)
 {
     const char *kind = entry->kind;
     if (strcmp(kind, FACTORY_BOARD) == 0) {
-        take_board(item, entry);
+        take_board(ledger, item, entry);
     } else if (strcmp(kind, FACTORY_FLASH) == 0) {
         take_flash(item, entry);
     } else if (strcmp(kind, CUSTODY_IDENTITY) == 0) {
@@ -213,7 +233,7 @@ static void take(factory_item_t *item, const custody_entry_t *entry)
         later(&item->identity_ms, entry);
         item->reworks++;
     } else if (strcmp(kind, FACTORY_TEST) == 0) {
-        take_test(item, entry);
+        take_test(ledger, item, entry);
     } else if (strcmp(kind, FACTORY_LABEL) == 0) {
         later(&item->label_ms, entry);
     } else if (strcmp(kind, FACTORY_SHIP) == 0) {
@@ -250,7 +270,7 @@ static bool add(void *context, const custody_entry_t *entry)
     }
     factory_item_t *item = item_of(ledger, mac, sn);
     if (item != NULL) {
-        take(item, entry);
+        take(ledger, item, entry);
     }
     return item != NULL;
 }

@@ -12,6 +12,8 @@ typedef struct {
     uint32_t *by_mac, *by_sn; /* hash tables of `slots`: index + 1 of an item, 0 free */
     size_t slots;
     custody_place_t place;
+    factory_cause_t cause[FACTORY_CAUSES_MAX]; /* the last one takes what finds no room */
+    size_t cause_count;
     bool out_of_memory;
 } factory_ledger_t;
 

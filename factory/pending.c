@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "factory/ca.h"
 #include "factory/identity_internal.h"
 #include "factory/ledger.h"
 #include "pki/batch.h"
@@ -102,14 +103,16 @@ static bool allot(requests_t *r, const custody_reservation_t *reservation, err_t
     for (uint64_t number = reservation->from; number <= reservation->to; number++) {
         char hash[65];
         const char *kind;
+        bool issued;
         factory_unit_t *unit = &r->jobs[r->list[n]].unit;
         memset(unit, 0, sizeof *unit);
         if (!site_pattern_format(&r->line->pattern, number, unit->sn, err) ||
-            !custody_born(r->line->custody, unit->sn, &kind, err)) {
+            !custody_born(r->line->custody, unit->sn, &kind, err) ||
+            !factory_ca_issued(r->line->custody, unit->sn, &issued, err)) {
             return false;
         }
-        if (kind != NULL) {
-            continue; /* adopted */
+        if (kind != NULL || issued) {
+            continue; /* adopted, or certified, before its turn came */
         }
         unit->board = true;
         snprintf(unit->mac, sizeof unit->mac, "%s", r->jobs[r->list[n]].mac);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What custody says of a unit, in and out. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/file.h"
 #include "factory/internal.h"
+#include "factory/station.h"
 #include "json/json.h"
 
 bool factory_service_name(const char *mac, char out[FACTORY_SERVICE_SIZE])
@@ -86,9 +88,53 @@ bool factory_record_read(const custody_entry_t *entry, factory_unit_t *unit)
            ((unit->adopted = value.type == JSON_TRUE) || value.type == JSON_FALSE);
 }
 
+/* What reworks made of some units; they are few. */
+typedef struct {
+    factory_unit_t *unit;
+    size_t count;
+    bool full;
+    char damaged[CUSTODY_SN_SIZE];
+} reworks_t;
+
+static factory_unit_t *find_rework(const reworks_t *reworks, const char *sn)
+{
+    for (size_t i = 0; i < reworks->count; i++) {
+        if (strcmp(reworks->unit[i].sn, sn) == 0) {
+            return &reworks->unit[i];
+        }
+    }
+    return NULL;
+}
+
+static bool add_rework(void *context, const custody_entry_t *entry)
+{
+    reworks_t *reworks = context;
+    factory_unit_t unit;
+    if (!factory_record_read(entry, &unit)) {
+        snprintf(reworks->damaged, sizeof reworks->damaged, "%s", entry->sn);
+        return false;
+    }
+    factory_unit_t *known = find_rework(reworks, unit.sn);
+    if (known != NULL) {
+        if (unit.made_ms >= known->made_ms) {
+            *known = unit;
+        }
+        return true;
+    }
+    factory_unit_t *more = realloc(reworks->unit, (reworks->count + 1) * sizeof *more);
+    if (more == NULL) {
+        reworks->full = true;
+        return false;
+    }
+    reworks->unit = more;
+    reworks->unit[reworks->count++] = unit;
+    return true;
+}
+
 typedef struct {
     bool (*each)(void *context, const factory_unit_t *unit);
     void *context;
+    reworks_t reworks;
     char damaged[CUSTODY_SN_SIZE];
 } walk_t;
 
@@ -100,7 +146,8 @@ static bool walk(void *context, const custody_entry_t *entry)
         snprintf(w->damaged, sizeof w->damaged, "%s", entry->sn);
         return false;
     }
-    return w->each(w->context, &unit);
+    const factory_unit_t *rework = find_rework(&w->reworks, unit.sn);
+    return w->each(w->context, rework != NULL ? rework : &unit);
 }
 
 bool factory_each(const site_t *site, bool (*each)(void *context, const factory_unit_t *unit),
@@ -118,8 +165,13 @@ bool factory_each(const site_t *site, bool (*each)(void *context, const factory_
     if (!custody_open(path, NULL, &custody, err)) {
         return false;
     }
-    bool ok = custody_each_of_kind(custody, CUSTODY_IDENTITY, walk, &w, err);
+    bool ok = custody_each_of_kind(custody, FACTORY_REWORK, add_rework, &w.reworks, err) &&
+              (!w.reworks.full || err_set(err, ERR_SYSTEM, "out of memory for the reworks"));
+    memcpy(w.damaged, w.reworks.damaged, sizeof w.damaged);
+    ok = ok &&
+         (w.damaged[0] != '\0' || custody_each_of_kind(custody, CUSTODY_IDENTITY, walk, &w, err));
     custody_close(custody);
+    free(w.reworks.unit);
     if (ok && w.damaged[0] != '\0') {
         return err_set(err, ERR_INPUT,
                        "custody's record of %s cannot be read; run `cradle custody verify`",
@@ -137,11 +189,11 @@ typedef struct {
 static bool take(void *context, const custody_entry_t *entry)
 {
     find_t *find = context;
-    if (strcmp(entry->kind, CUSTODY_IDENTITY) == 0) {
+    if (strcmp(entry->kind, CUSTODY_IDENTITY) == 0 || strcmp(entry->kind, FACTORY_REWORK) == 0) {
         find->found = true;
-        find->damaged = !factory_record_read(entry, find->unit);
+        find->damaged = !factory_record_read(entry, find->unit) || find->damaged;
     }
-    return !find->found;
+    return true; /* by time: the last one counts */
 }
 
 static bool found_well(const site_t *site, const find_t *find, const char *sn, err_t *err)

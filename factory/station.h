@@ -91,6 +91,44 @@ bool factory_each_item(factory_station_t *station,
    ERR_USAGE for anything else, a multicast address, and all zeros. */
 bool factory_mac_parse(const char *text, char out[FACTORY_MAC_SIZE], err_t *err);
 
+/* ---- the report (report.c) ---- */
+
+/* Why something failed, and how often; of one station. */
+#define FACTORY_CAUSES_MAX 64
+typedef struct {
+    const char *station;            /* "assemble" or "test"                        */
+    char cause[FACTORY_CAUSE_SIZE]; /* the check, the step or the value that failed */
+    uint64_t count;
+} factory_cause_t;
+
+/* What went through one station. */
+typedef struct {
+    const char *station;
+    uint64_t units;    /* came there                                    */
+    uint64_t passed;   /* of them, in the end                           */
+    uint64_t first;    /* of them, at the first try: first-pass yield   */
+    uint64_t failures; /* tries that failed                             */
+} factory_yield_t;
+
+#define FACTORY_STATIONS 5
+typedef struct {
+    factory_yield_t yield[FACTORY_STATIONS];
+    uint64_t state[FACTORY_STATES]; /* boards and units by state; FACTORY_UNKNOWN: boards that
+                                       never passed station 1 */
+    uint64_t reworks;
+    factory_cause_t cause[FACTORY_CAUSES_MAX]; /* most frequent first */
+    size_t cause_count;
+} factory_report_t;
+
+bool factory_report(factory_station_t *station, factory_report_t *report, err_t *err);
+
+/* ---- scrap (report.c) ---- */
+
+/* A board (its MAC) or a unit (its SN) is taken out for good. Its certificate stays as it is:
+   `cradle ca deny --sn`. *already: it was scrapped before. */
+bool factory_scrap(factory_station_t *station, const char *mac_or_sn, const char *why,
+                   bool *already, err_t *err);
+
 /* ---- station 1: assemble (board.c) ---- */
 
 #define FACTORY_CHECKS_MAX 16
