@@ -119,7 +119,7 @@ while ! ls "$site"/factory/bench-*/run/device-SN-000004.json >/dev/null 2>&1 && 
     sleep 0.05
 done
 kill -9 $pid
-wait $pid 2>/dev/null || true
+wait $pid 2>/dev/null || true # its end is no news
 says "after a kill the test is done again" 0 "OK SN-000004 tested" cradle factory test SN-000004
 is "what the killed bench left is gone" "" "$(ls "$site/factory" | grep bench || true)"
 printf 'SN-000005\nSN-000006\nSN-000099\n' | cradle factory test --jobs 3 >"$work/lines" || true
@@ -141,6 +141,34 @@ for tool in esptool esptool.py; do
             cradle factory identity --port "$work/none" --esptool $tool A0:B1:C2:00:00:0A
     fi
 done
+
+# -- the line, and two of them at once
+for i in 1 2 3 4 5 6; do echo "A0:B1:C2:00:01:0$i"; done >"$work/macs"
+cradle factory assemble <"$work/macs" >/dev/null
+echo A0:B1:C2:00:FF:FF >>"$work/macs"
+says "the line for a batch of boards" 1 "FAIL a0:b1:c2:00:ff:ff flash: there is no board" \
+    cradle factory run --boards "$work/macs" --test --limits "$work/limits.json" --label
+is "six units went all the way" "label: 6 ok, 0 failed" "$(grep '^label:' "$work/out")"
+is "they are labelled" 6 "$(cradle factory report --csv | grep -c '^SN.*,a0:b1:c2:00:01:.*,labelled,')"
+"$BIN/cradle" -C "$site" factory run --count 150 --writer line-2 >"$work/two" 2>&1 &
+pid=$!
+cradle factory run --count 150 >"$work/one" 2>&1 || bad "the first of two lines"
+wait $pid || bad "the second of two lines"
+is "two lines at once give 300 serial numbers" 300 \
+    "$(cat "$work/one" "$work/two" | grep -o '^SN-[0-9]*' | sort -u | wc -l)"
+is "each with a chain of its own" 3 "$(cradle --json custody verify | grep -o '"writers":[0-9]*' |
+    cut -d: -f2)"
+
+# -- what comes after
+says "rework" 0 "OK SN-000001 identified with a new certificate" cradle factory rework SN-000001
+is "the old certificate is denied" "1 1" \
+    "$(entries SN-000001 deny) $(cradle ca deny --list | grep -c superseded || true)"
+says "it is tested again" 0 "^OK SN-000001 tested temperature" cradle factory test SN-000001
+says "scrap needs a reason" 2 "--why" cradle factory scrap SN-000002
+says "scrap" 0 "^OK SN-000002 scrapped" cradle factory scrap SN-000002 --why "fell down"
+says "what was scrapped is not tested" 1 "was scrapped" cradle factory test SN-000002
+says "the report" 0 "^test .*%" cradle factory report
+says "the report for programs" 0 '"cause":"pressure\|"cause":"telemetry"' cradle --json factory report
 
 says "custody holds together" 0 " 0 faults" cradle custody verify
 exit $failed

@@ -8,3 +8,5 @@ cradle_test(factory_board SOURCES unit/test_factory_board.c unit/factory_fixture
 cradle_test(factory_flash SOURCES unit/test_factory_flash.c unit/factory_fixture.c LIBS cradle_factory)
 cradle_test(factory_identity
     SOURCES unit/test_factory_identity.c unit/factory_fixture.c LIBS cradle_factory)
+cradle_test(factory_after
+    SOURCES unit/test_factory_after.c unit/factory_fixture.c LIBS cradle_factory)
