@@ -146,6 +146,9 @@ static int run_line(const cli_t *cli, const site_t *site, factory_batch_t *batch
             draw(&board);
         }
     }
+    if (station != NULL && factory_station_notice(station)[0] != '\0') {
+        term_error("%s", factory_station_notice(station));
+    }
     factory_bench_close(&bench);
     factory_station_close(station);
     int code = CLI_FAILED;
@@ -170,6 +173,9 @@ static int run_list(const cli_t *cli, const site_t *site, uint64_t count, const 
     bool ok = factory_run(site, &what, &result, &err);
     term_progress_end(&bar);
     factory_listing_end(&listing);
+    if (result.notice[0] != '\0') {
+        term_error("%s", result.notice);
+    }
     if (result.voided > 0 && !cli->json) {
         printf("%" PRIu64 " serial numbers of a run that had died are void.\n", result.voided);
     }

@@ -47,6 +47,7 @@ static bool make_units(line_t *l, uint64_t count, err_t *err)
     factory_result_t result;
     bool ok = factory_run(l->station->site, &run, &result, err);
     l->result->voided += result.voided;
+    memcpy(l->station->notice, result.notice, sizeof l->station->notice);
     return ok;
 }
 

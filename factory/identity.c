@@ -2,6 +2,7 @@
 /* Station 3 for boards, with the signer at hand. */
 #include "factory/identity.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -153,6 +154,7 @@ static bool make_all(factory_station_t *station, const factory_identity_t *how, 
         ok = make_some(&line, jobs, list + done, left < most ? left : most, &made, &settled, err);
         done += made;
     }
+    snprintf(station->notice, sizeof station->notice, "%s", line.floor.notice);
     factory_line_close(&line, settled);
     return ok || factory_jobs_failed(jobs, list + done, count - done, err);
 }

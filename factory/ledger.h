@@ -32,6 +32,7 @@ struct factory_station {
     custody_t *custody; /* NULL: nothing was recorded yet, and this one only reads */
     char writer[CUSTODY_WRITER_SIZE];
     factory_ledger_t ledger;
+    char notice[ERR_TEXT_MAX];
 };
 
 bool factory_station_refresh(factory_station_t *station, err_t *err);

@@ -204,6 +204,7 @@ static bool request_all(factory_station_t *station, const factory_identity_t *ho
             request_new(&line, jobs, list + done, count - done, &made, &settled, pem, pem_len, err);
         done += made;
     }
+    snprintf(station->notice, sizeof station->notice, "%s", line.floor.notice);
     factory_line_close(&line, settled);
     return ok || factory_jobs_failed(jobs, list + done, count - done, err);
 }

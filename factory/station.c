@@ -86,6 +86,11 @@ void factory_station_close(factory_station_t *station)
     }
 }
 
+const char *factory_station_notice(const factory_station_t *station)
+{
+    return station->notice;
+}
+
 bool factory_station_refresh(factory_station_t *station, err_t *err)
 {
     return station->custody == NULL ||

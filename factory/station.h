@@ -77,6 +77,10 @@ bool factory_station_open(const site_t *site, const char *writer, factory_statio
 bool factory_station_look(const site_t *site, factory_station_t **station, err_t *err);
 void factory_station_close(factory_station_t *station); /* NULL is allowed */
 
+/* What station 3 found that people must know (checkpoint.h: a back-up was restored); "" for
+   nothing. Valid until the station is closed. */
+const char *factory_station_notice(const factory_station_t *station);
+
 /* The latest that custody says, from other stations too. ERR_PRECONDITION: not known. */
 bool factory_find_mac(factory_station_t *station, const char *mac, factory_item_t *item,
                       err_t *err);
