@@ -107,9 +107,6 @@ static int work(identity_t *id, int argc, char **argv)
     }
     bool lines = argc == 1 && strcmp(argv[0], "-") == 0;
     int code = factory_scan(id->cli, "mac", lines ? 0 : argc, argv, identity_lines, id);
-    if (factory_station_notice(id->station)[0] != '\0') {
-        term_error("%s", factory_station_notice(id->station));
-    }
     return id->csr_out != NULL ? write_requests(id, code) : code;
 }
 
