@@ -210,13 +210,19 @@ static bool make_network(factory_bench_t *b, err_t *err)
 
 /* ---- opening ---- */
 
-static bool check_settings(const factory_bench_settings_t *s, err_t *err)
+static bool check_settings(const site_t *site, const factory_bench_settings_t *s, err_t *err)
 {
     bool any = s->cloud != NULL || s->cloud_url != NULL || s->cloud_login != NULL;
     bool all = s->cloud != NULL && s->cloud_url != NULL && s->cloud_login != NULL;
     if (any && !all) {
         return err_set(err, ERR_USAGE,
                        "a cloud of your own needs --cloud, --cloud-url and --cloud-login");
+    }
+    if (site->steward[0] != '\0' && s->cloud == NULL) {
+        return err_set(err, ERR_PRECONDITION,
+                       "units of this site ask their steward before they stream, and the bench's "
+                       "own cloud has none: give a test cloud that has one (--cloud, --cloud-url, "
+                       "--cloud-login)");
     }
     return s->jobs <= FACTORY_BENCH_JOBS_MAX ||
            err_set(err, ERR_USAGE, "at most %d units at a time", FACTORY_BENCH_JOBS_MAX);
@@ -232,7 +238,7 @@ bool factory_bench_open(factory_bench_t *b, const site_t *site,
     if (settings->cloud != NULL) {
         snprintf(b->mqtts, sizeof b->mqtts, "%s", settings->cloud);
     }
-    if (!check_settings(settings, err)) {
+    if (!check_settings(site, settings, err)) {
         return false;
     }
     sweep(site);

@@ -7,8 +7,10 @@
  * opened.
  *
  * In its air is one network, and there the cloud's name leads to the test cloud: a cradle-cloud on
- * free ports that the bench starts, or one given. Units are run by `cradle device run`, and
- * provisioned by `cradle phone provision`: processes, which end with the bench.
+ * free ports that the bench starts, or one given. Units of a site with a steward stream only when a
+ * steward says so: for them a cloud must be given that forwards to one (the bench key of the
+ * bundle, which could answer here, is not heard by the device yet). Units are run by `cradle device
+ * run`, and provisioned by `cradle phone provision`: processes, which end with the bench.
  */
 #ifndef CRADLE_FACTORY_BENCH_H
 #define CRADLE_FACTORY_BENCH_H

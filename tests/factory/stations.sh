@@ -132,6 +132,12 @@ FAIL SN-000099" "$(cut -d' ' -f1,2 "$work/lines")"
 "$BIN/cradle" -C "$work/pop" factory run >/dev/null
 says "with a proof of possession" 0 "^OK" "$BIN/cradle" -C "$work/pop" factory test SN-000001
 
+# -- units that ask a steward: said, not hung up on
+"$BIN/cradle" -C "$work/ask" init --steward steward.cradle.test:8443 >/dev/null
+"$BIN/cradle" -C "$work/ask" factory run >/dev/null
+says "a bench without a steward says so" 1 "ask their steward" \
+    "$BIN/cradle" -C "$work/ask" factory test SN-000001
+
 # -- Espressif's own program, where it is installed: it takes our words
 cradle factory assemble A0:B1:C2:00:00:0A >/dev/null
 cradle factory flash A0:B1:C2:00:00:0A >/dev/null
