@@ -11,6 +11,7 @@
 #include <openssl/rand.h>
 
 #include "base/bytes.h"
+#include "factory/internal.h"
 #include "json/json.h"
 #include "site/run.h"
 
@@ -85,7 +86,9 @@ static bool furnish(factory_bench_t *b, err_t *err)
                                         "cloud/server.crt", "cloud/server.key",
                                         "factory/base.bin", "factory/units"};
     char path[FILE_PATH_MAX];
-    bool ok = true;
+    /* The line may not have made anything yet. */
+    bool ok = factory_base_make(b->site, err) && site_path(b->site, "factory/units", path, err) &&
+              file_make_dirs(path, 0700, err);
     for (size_t i = 0; ok && i < sizeof FOLDERS / sizeof *FOLDERS; i++) {
         ok = file_join(path, b->dir, FOLDERS[i], err) && file_make_dirs(path, 0700, err);
     }

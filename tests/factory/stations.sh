@@ -132,6 +132,11 @@ FAIL SN-000099" "$(cut -d' ' -f1,2 "$work/lines")"
 "$BIN/cradle" -C "$work/pop" factory run >/dev/null
 says "with a proof of possession" 0 "^OK" "$BIN/cradle" -C "$work/pop" factory test SN-000001
 
+# -- a site on which nothing was made yet
+"$BIN/cradle" -C "$work/new" init >/dev/null
+says "the line begins on a new site" 0 "test: 2 ok, 0 failed" \
+    "$BIN/cradle" -C "$work/new" factory run --count 2 --test
+
 # -- units that ask a steward: said, not hung up on
 "$BIN/cradle" -C "$work/ask" init --steward steward.cradle.test:8443 >/dev/null
 "$BIN/cradle" -C "$work/ask" factory run >/dev/null
