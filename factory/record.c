@@ -88,6 +88,15 @@ bool factory_record_read(const custody_entry_t *entry, factory_unit_t *unit)
            ((unit->adopted = value.type == JSON_TRUE) || value.type == JSON_FALSE);
 }
 
+/* A rework that was done elsewhere says less, and leaves the record as it was. */
+static bool is_record(const custody_entry_t *entry)
+{
+    json_token_t value;
+    return strcmp(entry->kind, CUSTODY_IDENTITY) == 0 ||
+           (strcmp(entry->kind, FACTORY_REWORK) == 0 &&
+            json_find(entry->detail, strlen(entry->detail), "identity", &value));
+}
+
 /* What reworks made of some units; they are few. */
 typedef struct {
     factory_unit_t *unit;
@@ -110,6 +119,9 @@ static bool add_rework(void *context, const custody_entry_t *entry)
 {
     reworks_t *reworks = context;
     factory_unit_t unit;
+    if (!is_record(entry)) {
+        return true;
+    }
     if (!factory_record_read(entry, &unit)) {
         snprintf(reworks->damaged, sizeof reworks->damaged, "%s", entry->sn);
         return false;
@@ -189,7 +201,7 @@ typedef struct {
 static bool take(void *context, const custody_entry_t *entry)
 {
     find_t *find = context;
-    if (strcmp(entry->kind, CUSTODY_IDENTITY) == 0 || strcmp(entry->kind, FACTORY_REWORK) == 0) {
+    if (is_record(entry)) {
         find->found = true;
         find->damaged = !factory_record_read(entry, find->unit) || find->damaged;
     }
