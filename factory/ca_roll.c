@@ -13,6 +13,7 @@
  * next one. Between the two renames certificate and key do not fit: a factory run that begins then
  * says so and makes nothing.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -254,6 +255,41 @@ static bool dispose_key(const roll_t *r, err_t *err)
            destroy(r->key_old, err);
 }
 
+/* What a kill left of files half written: PATH and a dot and six characters (base/file.c). Only the
+   name goes: one of a key may be the same file as the key itself. */
+static bool sweep(const char *path, err_t *err)
+{
+    char dir[FILE_PATH_MAX];
+    char name[FILE_PATH_MAX];
+    snprintf(dir, sizeof dir, "%s", path);
+    char *slash = strrchr(dir, '/');
+    int len = snprintf(name, sizeof name, "%s.", slash + 1);
+    *slash = '\0';
+    DIR *d = opendir(dir);
+    if (d == NULL) {
+        return err_errno(err, "cannot read %s", dir);
+    }
+    bool ok = true;
+    for (const struct dirent *e; ok && (e = readdir(d)) != NULL;) {
+        if (strncmp(e->d_name, name, (size_t)len) == 0 && strlen(e->d_name) == (size_t)len + 6) {
+            ok = unlinkat(dirfd(d), e->d_name, 0) == 0 ||
+                 err_errno(err, "cannot remove %s/%s", dir, e->d_name);
+        }
+    }
+    closedir(d);
+    return ok;
+}
+
+static bool sweep_all(const roll_t *r, err_t *err)
+{
+    char path[FILE_PATH_MAX];
+    if (!sweep(r->key_next, err) || !sweep(r->crt_next, err)) {
+        return false;
+    }
+    return r->rolled->former[0] == '\0' ||
+           (site_ca_path(r->ca->site, r->rolled->former, path, err) && sweep(path, err));
+}
+
 /* ---- in order ---- */
 
 static bool swap_keys(const roll_t *r, err_t *err)
@@ -324,7 +360,7 @@ bool factory_ca_roll(const factory_ca_t *ca, const factory_roll_t *roll, factory
     } else {
         ok = make_next(&r, err);
     }
-    ok = ok && (!file_exists(r.crt_next) || go_forward(&r, err));
+    ok = ok && (!file_exists(r.crt_next) || go_forward(&r, err)) && sweep_all(&r, err);
     site_unlock(lock);
     return ok;
 }

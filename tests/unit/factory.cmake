@@ -4,6 +4,7 @@ cradle_test(factory_adopt
     SOURCES unit/test_factory_adopt.c unit/factory_fixture.c unit/pki_fixture.c LIBS cradle_factory)
 cradle_test(factory_steward
     SOURCES unit/test_factory_steward.c unit/factory_fixture.c LIBS cradle_factory)
+cradle_test(factory_ca SOURCES unit/test_factory_ca.c unit/factory_fixture.c LIBS cradle_factory)
 cradle_test(factory_board SOURCES unit/test_factory_board.c unit/factory_fixture.c LIBS cradle_factory)
 cradle_test(factory_flash SOURCES unit/test_factory_flash.c unit/factory_fixture.c LIBS cradle_factory)
 cradle_test(factory_identity
