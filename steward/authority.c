@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <openssl/x509.h>
 
 #include "pki/ca.h"
 #include "pki/cert.h"
@@ -14,9 +17,16 @@
 #include "site/ca.h"
 #include "site/deny.h"
 
+/* The issuing CAs, which a roll adds to while we run. */
+typedef struct {
+    site_t site;
+    pki_chain_t cas;
+    struct timespec seen; /* when ca/ was changed last, as far as we have looked */
+} issuers_t;
+
 struct authority {
     pki_chain_t product; /* one certificate */
-    pki_chain_t issuing;
+    issuers_t *issuers;
     pki_trust_t *trust;
     pki_signer_t *signer;
     site_deny_t *deny;
@@ -25,18 +35,58 @@ struct authority {
     size_t renewal_len;
 };
 
+static struct timespec changed(const site_t *site)
+{
+    char path[FILE_PATH_MAX];
+    struct stat st;
+    bool ok = site_path(site, "ca", path, NULL) && stat(path, &st) == 0;
+    return ok ? st.st_mtim : (struct timespec){0, 0};
+}
+
+/* True when there are others than before. */
+static bool look_again(issuers_t *issuers)
+{
+    struct timespec now = changed(&issuers->site);
+    pki_chain_t cas;
+    if ((now.tv_sec == issuers->seen.tv_sec && now.tv_nsec == issuers->seen.tv_nsec) ||
+        !site_issuing(&issuers->site, &cas, NULL)) {
+        return false;
+    }
+    pki_chain_free(&issuers->cas);
+    issuers->cas = cas;
+    issuers->seen = now;
+    return true;
+}
+
+static X509 *issuer_of(const issuers_t *issuers, X509 *leaf)
+{
+    for (size_t i = 0; i < issuers->cas.count; i++) {
+        if (pki_cert_issued_by(leaf, issuers->cas.cert[i])) {
+            return issuers->cas.cert[i];
+        }
+    }
+    return NULL;
+}
+
 bool authority_open(authority_t **authority, const site_t *site, err_t *err)
 {
     char path[FILE_PATH_MAX];
     authority_t *a = calloc(1, sizeof *a);
-    if (a == NULL) {
+    if (a != NULL) {
+        a->issuers = calloc(1, sizeof *a->issuers);
+    }
+    if (a == NULL || a->issuers == NULL) {
+        free(a);
         return err_set(err, ERR_SYSTEM, "out of memory");
     }
-    bool ok = site_device_trust(site, &a->product, &a->issuing, &a->trust, err) &&
+    a->issuers->site = *site;
+    a->issuers->seen = changed(site);
+    bool ok = site_device_trust(site, &a->product, &a->issuers->cas, &a->trust, err) &&
               site_deny_watch(site, &a->deny, err) && site_key_path(site, "renewal", path, err) &&
               pki_signer_open(path, &a->signer, err);
     if (ok) {
-        a->renewal = a->issuing.cert[SITE_RENEWAL];
+        a->renewal = a->issuers->cas.cert[SITE_RENEWAL];
+        X509_up_ref(a->renewal); /* our key is this one's, whatever is rolled */
         ok = pki_cert_to_der(a->renewal, a->renewal_der, sizeof a->renewal_der, &a->renewal_len,
                              err);
     }
@@ -56,7 +106,9 @@ void authority_close(authority_t *a)
     pki_signer_close(a->signer);
     site_deny_close(a->deny);
     pki_trust_free(a->trust);
-    pki_chain_free(&a->issuing);
+    pki_cert_free(a->renewal);
+    pki_chain_free(&a->issuers->cas);
+    free(a->issuers);
     pki_chain_free(&a->product);
     free(a);
 }
@@ -70,11 +122,9 @@ bool authority_leaf_good(const authority_t *a, const uint8_t *der, size_t len, c
     if (!pki_cert_from_der(der, len, &leaf, err)) {
         return false;
     }
-    X509 *chain[3] = {leaf, NULL, a->product.cert[0]};
-    for (size_t i = 0; i < a->issuing.count; i++) {
-        if (pki_cert_issued_by(leaf, a->issuing.cert[i])) {
-            chain[1] = a->issuing.cert[i];
-        }
+    X509 *chain[3] = {leaf, issuer_of(a->issuers, leaf), a->product.cert[0]};
+    if (chain[1] == NULL && look_again(a->issuers)) {
+        chain[1] = issuer_of(a->issuers, leaf);
     }
     bool ok = true;
     if (chain[1] == NULL) {

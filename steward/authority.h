@@ -17,7 +17,9 @@
 
 typedef struct authority authority_t;
 
-/* The site's product CA, its issuing CAs (site/ca.h, rolled ones too), and the renewal CA's key. */
+/* The site's product CA, its issuing CAs (site/ca.h, rolled ones too; those of a later roll are
+   found when a leaf of theirs comes), and the renewal CA's key, which stays the one that it was
+   here. */
 bool authority_open(authority_t **authority, const site_t *site, err_t *err);
 void authority_close(authority_t *authority);
 
