@@ -57,10 +57,10 @@ static bool roll(const char *name, factory_rolled_t *rolled, err_t *err)
 static void check_whole(size_t rolled)
 {
     err_t err = ERR_INIT;
-    EVP_PKEY *key;
-    X509 *cert;
-    pki_trust_t *trust;
-    pki_chain_t issuing;
+    EVP_PKEY *key = NULL;
+    X509 *cert = NULL;
+    pki_trust_t *trust = NULL;
+    pki_chain_t issuing = PKI_CHAIN_INIT;
     if (!pki_key_load(at("keys/line.key"), &key, &err) ||
         !pki_cert_load(at("ca/line.crt"), &cert, &err)) {
         fail_msg("%s", err.text);
