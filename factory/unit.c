@@ -274,7 +274,7 @@ static bool check_key(const spiffs_t *fs, X509 *leaf, factory_unit_t *unit, err_
     }
     bool ok = pki_key_parse(pem, len, NULL, &key, err) && pki_cert_facts(leaf, &facts, err);
     free_text(pem, len);
-    if (ok && (!pki_key_matches(key, leaf) || !pki_key_check_pair(key, err))) {
+    if (ok && (!pki_key_matches(key, leaf) || !pki_key_check_own(key, err))) {
         ok = err_set(err, ERR_INPUT, "%s is not the key of %s", SITE_IDENTITY_KEY,
                      SITE_IDENTITY_CERT);
     }

@@ -455,16 +455,22 @@ static bool pair_signs(EVP_PKEY *key)
     return ok;
 }
 
+static bool fits(bool ok, err_t *err)
+{
+    return ok || pki_fail(err, ERR_INPUT, "the private and the public half of the key do not fit");
+}
+
 bool pki_key_check_pair(EVP_PKEY *key, err_t *err)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
-    bool ok = ctx != NULL &&
-              (EVP_PKEY_is_a(key, "RSA") ? pair_signs(key) : EVP_PKEY_pairwise_check(ctx) == 1);
+    bool ok = ctx != NULL && EVP_PKEY_pairwise_check(ctx) == 1;
     EVP_PKEY_CTX_free(ctx);
-    if (!ok) {
-        return pki_fail(err, ERR_INPUT, "the private and the public half of the key do not fit");
-    }
-    return true;
+    return fits(ok, err);
+}
+
+bool pki_key_check_own(EVP_PKEY *key, err_t *err)
+{
+    return EVP_PKEY_is_a(key, "RSA") ? fits(pair_signs(key), err) : pki_key_check_pair(key, err);
 }
 
 bool pki_key_id(const EVP_PKEY *key, char out[PKI_KEY_ID_SIZE], err_t *err)

@@ -97,8 +97,12 @@ bool pki_key_public_from_der(const uint8_t *der, size_t len, EVP_PKEY **key, err
 bool pki_key_public_save(const EVP_PKEY *key, const char *path, err_t *err);
 bool pki_key_public_load(const char *path, EVP_PKEY **key, err_t *err);
 
-/* The public half belongs to the private one, which no parser checks. Costs a signature. */
+/* The public half belongs to the private one, which no parser checks: for keys from elsewhere. An
+   RSA key's primes are proven again, which takes about as long as finding them. */
 bool pki_key_check_pair(EVP_PKEY *key, err_t *err);
+/* The same for a key that this process made, or that custody knows: an RSA key shows it with one
+   signature. It does not show that the primes are primes. */
+bool pki_key_check_own(EVP_PKEY *key, err_t *err);
 
 /* The name of a key in logs, records and `kid` fields. */
 bool pki_key_id(const EVP_PKEY *key, char out[PKI_KEY_ID_SIZE], err_t *err);

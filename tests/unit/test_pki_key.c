@@ -86,6 +86,7 @@ static void test_p256_text_equals_openssl(void **state)
         assert_non_null(again);
         assert_int_equal(EVP_PKEY_eq(again, key), 1);
         assert_true(pki_key_check_pair(again, NULL));
+        assert_true(pki_key_check_own(again, NULL));
         pki_key_free(again);
         pki_key_free(key);
     }
@@ -383,6 +384,7 @@ static void test_pair(void **state)
     err_t err = ERR_INIT;
     assert_true(pki_key_parse(pem_a, strlen(pem_a), NULL, &mixed, NULL));
     assert_false(pki_key_check_pair(mixed, &err));
+    assert_false(pki_key_check_own(mixed, NULL));
     assert_non_null(strstr(err.text, "do not fit"));
     pki_key_free(mixed);
     pki_key_free(a);
