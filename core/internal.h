@@ -99,6 +99,8 @@ int32_t core_talk_days(const cradle_device_t *device, uint8_t slot);
 /* -- trust.c: bundles ------------------------------------------------------------------------- */
 
 void core_trust_load(cradle_device_t *device);
+/* May that key sign an answer? Remembers whose it is. */
+bool core_trust_find(cradle_device_t *device, const char *kid);
 void core_trust_offer(cradle_device_t *device, jws_text_t bundle);
 void core_trust_verified(cradle_device_t *device, bool good);
 

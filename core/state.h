@@ -44,11 +44,14 @@ typedef struct {
     uint8_t progress;   /* QUEUED, SENT or ACKED                                 */
 } cradle_flight_t;
 
-/* A bundle, as far as the brain needs it. */
+/* A bundle, as far as the brain needs it: the steward's key, and the bench's, whose id is "" when
+   there is none. */
 typedef struct {
     int64_t version; /* 0: none */
-    char kid[JWS_KID_LEN + 1];
-    uint8_t key[BUNDLE_SPKI_SIZE];
+    struct {
+        char kid[JWS_KID_LEN + 1];
+        uint8_t key[BUNDLE_SPKI_SIZE];
+    } by[2];
 } cradle_bundle_t;
 
 /* What is between the device and its steward. */
@@ -77,6 +80,7 @@ typedef struct {
     uint8_t method;
     uint8_t signer; /* slot */
     uint8_t source; /* of the bundle that is looked at */
+    uint8_t by;     /* whose answer: 0 the steward's, 1 the bench's */
     bool posted;    /* by HTTPS */
     uint16_t token;
     uint16_t at; /* in `message`: what is signed or verified */

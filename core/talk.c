@@ -158,7 +158,8 @@ void core_talk_fill(cradle_device_t *device, cradle_action_t *action)
         action->u.sign.len = s->len;
         break;
     case CRADLE_ACTION_VERIFY:
-        action->u.verify.key = s->step == CORE_TALK_BUNDLE ? device->facts.anchor : s->bundle.key;
+        action->u.verify.key =
+            s->step == CORE_TALK_BUNDLE ? device->facts.anchor : s->bundle.by[s->by].key;
         action->u.verify.key_len =
             s->step == CORE_TALK_BUNDLE ? device->facts.anchor_len : BUNDLE_SPKI_SIZE;
         action->u.verify.data = device->message;
@@ -223,7 +224,7 @@ void core_talk_reply(cradle_device_t *device, const char *json, size_t len)
     memcpy(device->message, answer.text, answer.len);
     if (!core_talk_take_apart(device, JWS_ANSWER, answer.len, &jws)) {
         core_steward_silent(device);
-    } else if (s->bundle.version == 0 || strcmp(jws.kid, s->bundle.kid) != 0) {
+    } else if (!core_trust_find(device, jws.kid)) {
         s->fetch = true; /* the steward may have a new key: the bundle says so, or not */
         core_steward_silent(device);
     } else {
@@ -244,7 +245,8 @@ static void read_answer(cradle_device_t *device)
     jws.payload = (jws_text_t){payload, s->payload_len};
     fill_statement(device, &asked);
     if (answer_read(&jws, payload, s->payload_len, &answer) != JWS_OK ||
-        answer_check(&answer, &asked) != ANSWER_OURS) {
+        answer_check(&answer, &asked) != ANSWER_OURS ||
+        (s->by != 0 && answer.result != ANSWER_STREAM)) { /* the bench may say no more */
         core_steward_silent(device);
         return;
     }

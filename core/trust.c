@@ -41,8 +41,12 @@ static bool look(cradle_device_t *device, jws_text_t text)
         return false;
     }
     s->next.version = bundle.version;
-    memcpy(s->next.kid, bundle.steward_kid, sizeof s->next.kid);
-    memcpy(s->next.key, bundle.steward.data, sizeof s->next.key);
+    memcpy(s->next.by[0].kid, bundle.steward_kid, sizeof s->next.by[0].kid);
+    memcpy(s->next.by[0].key, bundle.steward.data, sizeof s->next.by[0].key);
+    memcpy(s->next.by[1].kid, bundle.bench_kid, sizeof s->next.by[1].kid);
+    if (bundle.bench.len > 0) {
+        memcpy(s->next.by[1].key, bundle.bench.data, sizeof s->next.by[1].key);
+    }
     if (!copy(device, text, &len) || !core_talk_take_apart(device, JWS_BUNDLE, len, &jws)) {
         return false;
     }
@@ -90,6 +94,18 @@ static bool keep(cradle_device_t *device)
     return jws_append(device->message, sizeof device->message, &len, signature, sizeof signature) ==
                JWS_OK &&
            device->port->set(device->port->ctx, BUNDLE, device->message, len);
+}
+
+/* The steward, or the bench until the unit has left the factory. */
+bool core_trust_find(cradle_device_t *device, const char *kid)
+{
+    cradle_steward_t *s = &device->steward;
+    uint8_t mark[1];
+    size_t len;
+    s->by = strcmp(kid, s->bundle.by[0].kid) != 0;
+    return s->bundle.version != 0 &&
+           (s->by == 0 || (strcmp(kid, s->bundle.by[1].kid) == 0 &&
+                           !core_get(device, "shipped", mark, sizeof mark, &len)));
 }
 
 void core_trust_verified(cradle_device_t *device, bool good)

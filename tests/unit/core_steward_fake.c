@@ -68,7 +68,9 @@ const char *sim_bundle(int64_t version, uint32_t steward, uint32_t anchor)
                        .issued = UNIX_MS / 1000,
                        .anchors = {{root, sizeof root}},
                        .anchor_count = 1,
-                       .steward = fixture_spki((uint8_t)steward)};
+                       .steward = fixture_spki((uint8_t)steward),
+                       .bench = fixture_spki(SIM_BENCH)};
+    kid_of(SIM_BENCH, bundle.bench_kid);
     kid_of(anchor, bundle.kid);
     kid_of(steward, bundle.steward_kid);
     assert_int_equal(bundle_write(&bundle, out, sizeof text[0], &len), JWS_OK);

@@ -15,7 +15,7 @@
 #define SIM_CERTS 8
 #define SIM_SITE  "00112233445566778899aabbccddeeff"
 
-enum { SIM_ANCHOR = 201, SIM_STEWARD, SIM_OTHER_STEWARD, SIM_STRANGER };
+enum { SIM_ANCHOR = 201, SIM_STEWARD, SIM_OTHER_STEWARD, SIM_STRANGER, SIM_BENCH };
 
 typedef enum {
     CERT_NONE = 0,
@@ -102,7 +102,8 @@ void sim_hash_leaf(uint32_t key, uint32_t serial, uint8_t hash[32]);
 /* The steward hears a request and fills in sim->reply; false: nothing comes back. */
 bool sim_hear(sim_t *sim, const char *request, size_t len);
 
-/* A bundle of that version, which names `steward`, signed by `anchor`; static text. */
+/* A bundle of that version, which names `steward` and SIM_BENCH, signed by `anchor`; static text.
+ */
 const char *sim_bundle(int64_t version, uint32_t steward, uint32_t anchor);
 
 /* Provisions (with a ticket unless NULL) and lets it live until nothing more comes for a while. */

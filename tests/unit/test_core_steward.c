@@ -458,6 +458,49 @@ static void forged_bundle(void **state)
     }
 }
 
+/* The bench's *stream* counts until the unit has left the factory; nothing else of it ever does. */
+static void bench_streams(void **state)
+{
+    sim_t *sim = *state;
+    sim->signs = SIM_BENCH;
+    sim->open = true;
+    sim_provision(sim, NULL);
+    assert_true(sim_until_stream(sim, MINUTE));
+}
+
+static void bench_after_shipping(void **state)
+{
+    sim_t *sim = *state;
+    assert_true(sim->world.port.set(&sim->world, "shipped", "1", 1));
+    sim->signs = SIM_BENCH;
+    sim->open = true;
+    sim_provision(sim, NULL);
+    assert_false(sim_until_stream(sim, 2 * (uint64_t)HOUR));
+    assert_true(sim->asked[STATEMENT_HELLO] > 1);
+    sim->signs = SIM_STEWARD;
+    assert_true(sim_until_stream(sim, HOUR));
+}
+
+static void bench_says_no_more(void **state)
+{
+    static const answer_result_t results[] = {ANSWER_MINE, ANSWER_GRANTED, ANSWER_REFUSED};
+    (void)state;
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
+        static sim_t sim;
+        sim_init(&sim, 700 + i);
+        sim.signs = SIM_BENCH;
+        sim.claimed = results[i];
+        sim.reason = ANSWER_TICKET_BAD;
+        sim_provision(&sim, "ticket");
+        sim_live(&sim, HOUR);
+        assert_true(sim.asked[STATEMENT_CLAIM] > 1); /* it is still being asked */
+        assert_int_equal(sim.asked[STATEMENT_COMMIT], 0);
+        assert_int_equal(sim.telemetry, 0);
+        assert_true(sim.ticketed);
+        sim_free(&sim);
+    }
+}
+
 /* -- certificates -------------------------------------------------------------------------------
  */
 
@@ -706,6 +749,9 @@ int main(void)
         TEST(rolled_steward),
         cmocka_unit_test(forged_bundle),
         TEST(forged_offer),
+        TEST(bench_streams),
+        TEST(bench_after_shipping),
+        cmocka_unit_test(bench_says_no_more),
         TEST(commit_with_an_older_leaf),
         TEST(voided_grant),
         TEST(slot_dropped),
