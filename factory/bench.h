@@ -8,9 +8,9 @@
  *
  * In its air is one network, and there the cloud's name leads to the test cloud: a cradle-cloud on
  * free ports that the bench starts, or one given. Units of a site with a steward stream only when a
- * steward says so: for them a cloud must be given that forwards to one (the bench key of the
- * bundle, which could answer here, is not heard by the device yet). Units are run by `cradle device
- * run`, and provisioned by `cradle phone provision`: processes, which end with the bench.
+ * steward says so: on the bench's own cloud the bench key says it (answer.h), one that is given has
+ * to forward to a steward. Units are run by `cradle device run`, and provisioned by `cradle phone
+ * provision`: processes, which end with the bench.
  */
 #ifndef CRADLE_FACTORY_BENCH_H
 #define CRADLE_FACTORY_BENCH_H
@@ -18,6 +18,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "factory/answer.h"
 #include "factory/limits.h"
 #include "proc/proc.h"
 #include "site/site.h"
@@ -44,6 +45,7 @@ typedef struct {
     char mqtts[SITE_HOST_SIZE];
     char passphrase_file[FILE_PATH_MAX];
     proc_t cloud;
+    factory_answer_t *answer;               /* of a site with a steward, with a cloud of our own */
     tbrest_t *rest[FACTORY_BENCH_JOBS_MAX]; /* one a worker */
 } factory_bench_t;
 

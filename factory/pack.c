@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "factory/answer.h"
 #include "factory/internal.h"
 #include "json/json.h"
 #include "site/pack.h"
@@ -263,10 +264,11 @@ static bool mark_shipped(pack_t *pack)
     snprintf(detail, sizeof detail, "{\"pack\":\"%s\"}", pack->result->sha256);
     for (size_t from = 0; ok && from < pack->ship_count; from += SHIP_BLOCK) {
         size_t n = pack->ship_count - from < SHIP_BLOCK ? pack->ship_count - from : SHIP_BLOCK;
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; ok && i < n; i++) {
+            ok = factory_answer_end(pack->site, pack->ship[from + i], pack->err);
             events[i] = (custody_event_t){pack->ship[from + i], "ship", detail, 0};
         }
-        ok = custody_append(custody, events, n, clock_wall_ms(), pack->err);
+        ok = ok && custody_append(custody, events, n, clock_wall_ms(), pack->err);
         pack->result->shipped += ok ? n : 0;
     }
     custody_close(custody);

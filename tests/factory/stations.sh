@@ -137,11 +137,20 @@ says "with a proof of possession" 0 "^OK" "$BIN/cradle" -C "$work/pop" factory t
 says "the line begins on a new site" 0 "test: 2 ok, 0 failed" \
     "$BIN/cradle" -C "$work/new" factory run --count 2 --test
 
-# -- units that ask a steward: said, not hung up on
+# -- units that ask a steward: the bench answers for it, with a key that is worth nothing outside
 "$BIN/cradle" -C "$work/ask" init --steward steward.cradle.test:8443 >/dev/null
-"$BIN/cradle" -C "$work/ask" factory run >/dev/null
-says "a bench without a steward says so" 1 "ask their steward" \
-    "$BIN/cradle" -C "$work/ask" factory test SN-000001
+"$BIN/cradle" -C "$work/ask" factory run --count 2 >/dev/null
+mkdir "$work/away"
+mv "$work/ask/keys/steward.key" "$work/away/" # the line does not have it
+says "units that ask a steward" 0 "^OK SN-000002" \
+    "$BIN/cradle" -C "$work/ask" factory test SN-000001 SN-000002
+[ -e "$work/ask/devices/SN-000001" ] && bad "a tested unit ships as it was made"
+"$BIN/cradle" -C "$work/ask" factory label --all --format zpl >/dev/null
+says "they are shipped" 0 "" "$BIN/cradle" -C "$work/ask" factory pack --ship
+[ -e "$work/ask/devices/SN-000001/flash.ovl" ] || bad "a shipped unit is marked in its flash"
+mv "$work/ask/keys/bench.key" "$work/away/"
+says "without the bench key" 1 "bench.key does not exist" \
+    "$BIN/cradle" -C "$work/ask" factory test --again SN-000002
 
 # -- Espressif's own program, where it is installed: it takes our words
 cradle factory assemble A0:B1:C2:00:00:0A >/dev/null

@@ -11,3 +11,4 @@ cradle_test(factory_identity
     SOURCES unit/test_factory_identity.c unit/factory_fixture.c LIBS cradle_factory)
 cradle_test(factory_after
     SOURCES unit/test_factory_after.c unit/factory_fixture.c LIBS cradle_factory)
+cradle_test(factory_answer SOURCES unit/test_factory_answer.c LIBS cradle_factory)
