@@ -41,6 +41,9 @@ typedef struct {
     char bundle[JWS_BUNDLE_MAX + 1]; /* it was verified once; "" for a site without a steward */
     size_t bundle_len;
     int64_t bundle_version;
+    /* What this line issues is what pki/own.h reads, and the cloud would let it in: tried with a
+       certificate that is thrown away. Units are then read back the short way. */
+    bool own_form;
 } factory_known_t;
 
 /* What is in an image that was read: freed by factory_content_free, which wipes too. */

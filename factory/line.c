@@ -17,6 +17,7 @@
 #include "flash/flash.h"
 #include "pki/issue.h"
 #include "pki/key.h"
+#include "pki/own.h"
 
 static bool load_public(const site_t *site, const char *name, uint8_t out[PKI_SPKI_MAX],
                         size_t *len, err_t *err)
@@ -81,6 +82,43 @@ static bool hash_base(factory_line_t *line, err_t *err)
     return ok;
 }
 
+/* One certificate for nobody, taken both ways. */
+static bool prove_form(factory_line_t *line, err_t *err)
+{
+    static const char SN[] = "proof";
+    uint8_t der[PKI_CERT_DER_MAX];
+    size_t len;
+    EVP_PKEY *key = NULL;
+    pki_own_t own;
+    int64_t now = clock_wall_ms() / 1000;
+    const pki_issuer_t issuer = {.cert = line->ca, .signer = line->signer};
+    const pki_chain_policy_t policy = {.now = now};
+    pki_chain_verdict_t verdict;
+    pki_chain_t chain = PKI_CHAIN_INIT;
+    X509 *leaf = NULL;
+    if (line->signer == NULL || line->site->key_type != PKI_KEY_P256) {
+        return true;
+    }
+    if (!pki_key_generate(PKI_KEY_P256, &key, err)) {
+        return false;
+    }
+    const pki_device_request_t request = {
+        .sn = SN, .key = key, .not_before = now, .days = line->site->days};
+    bool ok = pki_issue_device_der(&request, &issuer, der, sizeof der, &len, err) &&
+              pki_cert_from_der(der, len, &leaf, err) && pki_chain_add(&chain, leaf, err);
+    for (size_t i = 0; ok && i < line->known.ca_chain.count; i++) {
+        ok = pki_chain_add(&chain, line->known.ca_chain.cert[i], err);
+    }
+    line->known.own_form =
+        ok &&
+        pki_chain_check(line->trust, chain.cert, chain.count, &policy, &verdict) == PKI_CHAIN_OK &&
+        pki_own_read(der, len, line->ca, SN, now, &own);
+    pki_chain_free(&chain);
+    pki_cert_free(leaf);
+    pki_key_free(key);
+    return ok;
+}
+
 bool factory_line_open(factory_line_t *line, const site_t *site, const char *writer, bool sign,
                        uint64_t *voided, err_t *err)
 {
@@ -99,7 +137,8 @@ bool factory_line_open(factory_line_t *line, const site_t *site, const char *wri
            (!sign || (site_key_path(site, "line", path, err) &&
                       pki_signer_open(path, &line->signer, err))) &&
            site_ca_path(site, "line", path, err) && pki_cert_load(path, &line->ca, err) &&
-           fill_known(line, err) && fill_identity(line, err) && hash_base(line, err) &&
+           fill_known(line, err) && prove_form(line, err) && fill_identity(line, err) &&
+           hash_base(line, err) &&
            factory_custody_open(site, writer == NULL ? FACTORY_WRITER : writer, &line->custody,
                                 err) &&
            site_lock(site, line->run, false, &line->lock, err) &&

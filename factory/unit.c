@@ -14,6 +14,8 @@
 #include "flash/appimage.h"
 #include "flash/spiffs.h"
 #include "json/json.h"
+#include "pki/own.h"
+#include "pki/p256.h"
 #include "site/ca.h"
 
 static void free_text(char *text, size_t len)
@@ -144,6 +146,106 @@ static bool check_content(const factory_files_t *files, const factory_content_t 
     return true;
 }
 
+/* The DER of the first certificate, of a text in lines of 64 as the line writes it. */
+static bool decode_leaf(const char *pem, size_t len, uint8_t der[PKI_CERT_DER_MAX], size_t *der_len)
+{
+    static const char BEGIN[] = "-----BEGIN CERTIFICATE-----\n";
+    static const char END[] = "-----END CERTIFICATE-----\n";
+    char base64[4 * ((PKI_CERT_DER_MAX + 2) / 3) + 1];
+    size_t begin = sizeof BEGIN - 1;
+    size_t end = sizeof END - 1;
+    size_t n = 0;
+    if (len < begin + end || memcmp(pem, BEGIN, begin) != 0 ||
+        memcmp(pem + len - end, END, end) != 0) {
+        return false;
+    }
+    for (size_t i = begin; i < len - end; i++) {
+        if (pem[i] != '\n') {
+            if (n == sizeof base64) {
+                return false;
+            }
+            base64[n++] = pem[i];
+        }
+    }
+    return bytes_from_base64(base64, n, der, PKI_CERT_DER_MAX, der_len);
+}
+
+/* A file of the image, byte for byte what was meant to be in it. */
+static bool holds(const spiffs_t *fs, const char *name, const void *data, size_t len)
+{
+    char *text;
+    size_t n;
+    if (!spiffs_read_file(fs, name, PKI_PEM_MAX, &text, &n, NULL)) {
+        return false;
+    }
+    bool same = n == len && memcmp(text, data, n) == 0;
+    free_text(text, n);
+    return same;
+}
+
+static bool same_files(const spiffs_t *fs, const factory_files_t *files)
+{
+    return holds(fs, SITE_IDENTITY_SERVER, files->chain, files->chain_len) &&
+           holds(fs, SITE_IDENTITY_CERT, files->cert, files->cert_len) &&
+           holds(fs, SITE_IDENTITY_KEY, files->key, files->key_len) &&
+           holds(fs, SITE_IDENTITY_JSON, files->json, files->json_len) &&
+           (files->bundle == NULL ||
+            holds(fs, SITE_IDENTITY_BUNDLE, files->bundle, files->bundle_len));
+}
+
+/* The short way for what the line itself has just made (pki/own.h): the files are what was written,
+   the certificate is parsed and verified, the key makes its point, device.json is parsed. False,
+   whatever it was: the long way says what is wrong. */
+static bool read_own(const char *image, size_t len, const factory_files_t *files,
+                     const factory_known_t *known, int64_t now, factory_unit_t *unit)
+{
+    const spiffs_config_t config = spiffs_config_default(FACTORY_IDENTITY_SIZE);
+    spiffs_t fs;
+    uint8_t hash[32];
+    uint8_t der[PKI_CERT_DER_MAX];
+    size_t der_len;
+    pki_own_t own;
+    factory_content_t content;
+    bool as_known =
+        files->json != NULL && files->chain_len == known->server_len &&
+        memcmp(files->chain, known->server, known->server_len) == 0 &&
+        files->bundle_len == known->bundle_len &&
+        (files->bundle == NULL || memcmp(files->bundle, known->bundle, known->bundle_len) == 0) &&
+        files->cert_len > known->ca_len &&
+        memcmp(files->cert + files->cert_len - known->ca_len, known->ca, known->ca_len) == 0;
+    if (!as_known || !pki_sha256(image, len, hash, NULL) ||
+        !spiffs_open(&fs, &config, image, len, NULL) || !spiffs_check(&fs, NULL) ||
+        !same_files(&fs, files) ||
+        !decode_leaf(files->cert, files->cert_len - known->ca_len, der, &der_len) ||
+        !pki_own_read(der, der_len, known->ca_chain.cert[0], unit->sn, now, &own) ||
+        !pki_p256_makes(files->key, files->key_len, own.point)) {
+        return false;
+    }
+    bool ok = site_identity_parse(files->json, files->json_len, &content.identity, NULL);
+    bytes_wipe(&content.identity, sizeof content.identity);
+    unit->not_after = own.not_after;
+    memcpy(unit->leaf_sha256, own.sha256_hex, sizeof unit->leaf_sha256);
+    memcpy(unit->credentials_id, own.credentials_id, sizeof unit->credentials_id);
+    return ok &&
+           bytes_to_hex(hash, sizeof hash, unit->identity_sha256, sizeof unit->identity_sha256);
+}
+
+static bool read_back_own(const site_t *site, const factory_files_t *files,
+                          const factory_known_t *known, int64_t now, factory_unit_t *unit)
+{
+    char path[FILE_PATH_MAX];
+    char *image;
+    size_t len;
+    if (known == NULL || !known->own_form ||
+        !site_unit_path(site, unit->sn, "identity.bin", path, NULL) ||
+        !file_read(path, FACTORY_IDENTITY_SIZE, &image, &len, NULL)) {
+        return false;
+    }
+    bool ok = read_own(image, len, files, known, now, unit);
+    free_text(image, len);
+    return ok;
+}
+
 bool factory_unit_write(const site_t *site, const factory_files_t *files,
                         const factory_known_t *known, const pki_trust_t *trust, int64_t now,
                         factory_unit_t *unit, err_t *err)
@@ -157,6 +259,9 @@ bool factory_unit_write(const site_t *site, const factory_files_t *files,
               write_files(site, unit, image, err);
     bytes_wipe(image, FACTORY_IDENTITY_SIZE);
     free(image);
+    if (ok && read_back_own(site, files, known, now, unit)) {
+        return true;
+    }
     if (!ok || !factory_unit_read(site, known, unit, &content, err)) {
         return false;
     }

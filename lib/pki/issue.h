@@ -32,8 +32,8 @@ typedef struct {
     uint32_t days;      /* 0 means PKI_DEVICE_DAYS                                     */
 } pki_device_request_t;
 
-/* The certificate as DER; `out` of PKI_CERT_DER_MAX bytes always suffices. This is the quick one, for
-   a factory line: OpenSSL's 0.4 ms for encoding and decoding the key again are not spent. */
+/* The certificate as DER; `out` of PKI_CERT_DER_MAX bytes always suffices. This is the quick one,
+   for a factory line: OpenSSL's 0.4 ms for encoding and decoding the key again are not spent. */
 bool pki_issue_device_der(const pki_device_request_t *request, const pki_issuer_t *issuer,
                           uint8_t *out, size_t cap, size_t *len, err_t *err);
 

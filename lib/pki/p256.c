@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/p256.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
@@ -202,4 +204,47 @@ EVP_PKEY *pki_p256_parse(const char *pem, size_t len)
     }
     bytes_wipe(der, sizeof der);
     return key;
+}
+
+/* Made once: it takes as long as a signature. Only read afterwards, by any thread. */
+static EC_GROUP *group;
+
+static void make_group(void)
+{
+    group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+}
+
+/* The scalar times the generator, in constant time, as for a key that is made. */
+static bool scalar_makes(const uint8_t scalar[SCALAR], const uint8_t point[PKI_P256_POINT])
+{
+    uint8_t made[PKI_P256_POINT];
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_group);
+    EC_POINT *result = group != NULL ? EC_POINT_new(group) : NULL;
+    BIGNUM *number = BN_secure_new();
+    bool ok =
+        result != NULL && number != NULL && BN_bin2bn(scalar, SCALAR, number) != NULL &&
+        scalar_in_range(number) && EC_POINT_mul(group, result, number, NULL, NULL, NULL) == 1 &&
+        EC_POINT_point2oct(group, result, POINT_CONVERSION_UNCOMPRESSED, made, sizeof made, NULL) ==
+            sizeof made &&
+        memcmp(made, point, sizeof made) == 0;
+    BN_clear_free(number);
+    EC_POINT_clear_free(result);
+    return ok;
+}
+
+bool pki_p256_makes(const char *pem, size_t len, const uint8_t point[PKI_P256_POINT])
+{
+    uint8_t der[DER_SIZE];
+    const uint8_t *scalar = der + sizeof head;
+    const uint8_t *tail = scalar + SCALAR;
+    bool ok = get_pem(pem, len, der) && memcmp(der, head, sizeof head) == 0 &&
+              memcmp(tail, middle, sizeof middle) == 0 &&
+              memcmp(tail + sizeof middle, point, PKI_P256_POINT) == 0 &&
+              scalar_makes(scalar, point);
+    if (!ok) {
+        ERR_clear_error();
+    }
+    bytes_wipe(der, sizeof der);
+    return ok;
 }

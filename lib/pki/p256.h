@@ -31,4 +31,8 @@ bool pki_p256_format(const EVP_PKEY *key, char *out, size_t cap, size_t *len);
 bool pki_p256_point(const EVP_PKEY *key, uint8_t point[PKI_P256_POINT]);
 bool pki_p256_spki(const EVP_PKEY *key, uint8_t *out, size_t cap, size_t *len);
 
+/* The text is a private key of exactly this form, and its scalar makes `point`, which it holds too:
+   what parsing and checking the pair would say, without an EVP_PKEY. */
+bool pki_p256_makes(const char *pem, size_t len, const uint8_t point[PKI_P256_POINT]);
+
 #endif
