@@ -13,6 +13,9 @@ until_true 10 waits 1 || bad "the device waits for a phone"
 provision alice >said
 is "Alice claims it" yours "$(member claim <said)"
 device=$(unit device)
+# Assigned to its owner: a strict cloud takes calls back that wait while that happens.
+is_hers() { rest GET "/api/device/info/$device" | grep -q '"customerTitle":"owner alice"'; }
+until_true 10 is_hers || bad "the cloud knows whose it is"
 
 # What the device says it has is in its hello, which the steward asks for as long as it is older.
 ring() {
