@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "pki/chain.h"
 #include "pki/csr.h"
+#include "pki/jose.h"
 
 #define VERSION 1
 #define PENDING "pending"
@@ -156,24 +157,22 @@ bool keys_sign(boot_t *boot, uint8_t slot, const void *data, size_t len, uint8_t
 {
     keys_identity_t identity;
     pki_signer_t *signer;
-    uint8_t raw[JWS_ES256_SIZE];
+    uint8_t sig[PKI_SIGNATURE_MAX];
     if (!keys_open(boot, slot, &identity, err)) {
         return false;
     }
-    bool rsa = EVP_PKEY_get_base_id(identity.key) == EVP_PKEY_RSA;
     bool ok = pki_signer_from_key(identity.key, &signer, err);
     keys_close(&identity);
     if (!ok) {
         return false;
     }
-    ok = pki_signer_sign(signer, data, len, out, cap, out_len, err);
+    ok = pki_jose_sign(signer, data, len, sig, out_len, err);
     pki_signer_close(signer);
-    if (ok && !rsa) {
-        if (!jws_es256_from_der(out, *out_len, raw)) {
-            return err_set(err, ERR_INPUT, "the key of slot %u is no P-256 key", slot);
-        }
-        memcpy(out, raw, sizeof raw);
-        *out_len = sizeof raw;
+    if (ok && *out_len > cap) {
+        ok = err_set(err, ERR_USAGE, "%zu bytes are too few for a signature of %zu", cap, *out_len);
+    }
+    if (ok) {
+        memcpy(out, sig, *out_len);
     }
     return ok;
 }
@@ -181,13 +180,12 @@ bool keys_sign(boot_t *boot, uint8_t slot, const void *data, size_t len, uint8_t
 bool keys_verify(const uint8_t *spki, size_t spki_len, const void *data, size_t len,
                  const uint8_t signature[JWS_ES256_SIZE])
 {
-    uint8_t der[JWS_ES256_DER_MAX];
     EVP_PKEY *key;
     err_t err = ERR_INIT;
     if (!pki_key_public_from_der(spki, spki_len, &key, &err)) {
         return false;
     }
-    bool good = pki_verify(key, data, len, der, jws_es256_to_der(signature, der));
+    bool good = pki_jose_verify(key, data, len, signature, JWS_ES256_SIZE);
     pki_key_free(key);
     return good;
 }

@@ -15,6 +15,7 @@
 #include "flash/flash.h"
 #include "flash/settings.h"
 #include "http/http.h"
+#include "pki/jose.h"
 #include "pki/key.h"
 #include "statement/statement.h"
 
@@ -59,21 +60,6 @@ static bool read_question(const factory_answer_t *a, const http_request_t *reque
            jws_text_equal(q->say.site, jws_text(a->site->id));
 }
 
-static bool signature_good(const question_t *q, EVP_PKEY *key)
-{
-    uint8_t signature[JWS_RS256_MAX];
-    uint8_t der[JWS_ES256_DER_MAX];
-    size_t len;
-    if (jws_signature(&q->jws, signature, sizeof signature, &len) != JWS_OK) {
-        return false;
-    }
-    if (q->jws.alg == JWS_RS256) {
-        return pki_verify(key, q->jws.text, q->jws.signing_len, signature, len);
-    }
-    len = jws_es256_to_der(signature, der);
-    return pki_verify(key, q->jws.text, q->jws.signing_len, der, len);
-}
-
 /* It is this unit that asks: its certificate, as custody has it, is named, and its key signed. */
 static bool from_the_unit(const factory_answer_t *a, const question_t *q)
 {
@@ -86,7 +72,7 @@ static bool from_the_unit(const factory_answer_t *a, const question_t *q)
     }
     bool good = bytes_from_hex(unit.leaf_sha256, 64, hash, sizeof hash) &&
                 memcmp(hash, q->jws.x5t, sizeof hash) == 0 &&
-                signature_good(q, X509_get0_pubkey(content.chain.cert[0]));
+                pki_jose_good(X509_get0_pubkey(content.chain.cert[0]), &q->jws);
     factory_content_free(&content);
     return good;
 }
@@ -95,9 +81,6 @@ static bool write_answer(const factory_answer_t *a, const question_t *q, char *o
                          size_t *len)
 {
     char text[JWS_ANSWER_MAX + 1];
-    uint8_t der[PKI_SIGNATURE_MAX];
-    uint8_t raw[JWS_ES256_SIZE];
-    size_t der_len;
     size_t n;
     answer_t answer = {.method = STATEMENT_HELLO,
                        .sn = q->say.sn,
@@ -109,9 +92,7 @@ static bool write_answer(const factory_answer_t *a, const question_t *q, char *o
     memcpy(answer.nonce, q->say.nonce, sizeof answer.nonce);
     memcpy(answer.leaf, q->jws.x5t, sizeof answer.leaf);
     return answer_write(&answer, text, sizeof text, &n) == JWS_OK &&
-           pki_signer_sign(a->signer, text, n, der, sizeof der, &der_len, NULL) &&
-           jws_es256_from_der(der, der_len, raw) &&
-           jws_append(text, sizeof text, &n, raw, sizeof raw) == JWS_OK &&
+           pki_jose_append(a->signer, text, sizeof text, &n, NULL) &&
            carrier_write_reply((jws_text_t){text, n}, jws_text(NULL), out, cap, len) == JWS_OK;
 }
 

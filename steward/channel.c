@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pki/jose.h"
 #include "pki/key.h"
 #include "steward/channel_internal.h"
 
@@ -33,9 +34,6 @@ void channel_close(channel_t *channel)
 bool channel_reply(asking_t *a, char *reply, size_t cap, size_t *len)
 {
     char text[JWS_ANSWER_MAX_RSA + 1];
-    uint8_t der[PKI_SIGNATURE_MAX];
-    uint8_t raw[JWS_ES256_SIZE];
-    size_t der_len;
     size_t n;
     answer_t *answer = &a->answer;
     snprintf(answer->kid, sizeof answer->kid, "%s", a->channel->kid);
@@ -46,14 +44,9 @@ bool channel_reply(asking_t *a, char *reply, size_t cap, size_t *len)
     answer->issued = a->now;
     jws_result_t result = answer_write(answer, text, sizeof text, &n);
     if (result == JWS_OK) {
-        if (!pki_signer_sign(a->channel->s.signer, text, n, der, sizeof der, &der_len, &a->err)) {
+        if (!pki_jose_append(a->channel->s.signer, text, sizeof text, &n, &a->err)) {
             return false;
         }
-        result = jws_es256_from_der(der, der_len, raw)
-                     ? jws_append(text, sizeof text, &n, raw, sizeof raw)
-                     : JWS_SIGNATURE;
-    }
-    if (result == JWS_OK) {
         bool bundle = answer->result == ANSWER_BUNDLE;
         result = carrier_write_reply(
             (jws_text_t){text, n}, jws_text(bundle ? a->channel->s.bundle : NULL), reply, cap, len);

@@ -9,8 +9,9 @@
 #include "base/bytes.h"
 #include "pki/cert.h"
 #include "pki/csr.h"
+#include "pki/jose.h"
 #include "pki/key.h"
-#include "pki/signer.h"
+
 #include "statement/ticket.h"
 #include "steward/channel_internal.h"
 
@@ -184,17 +185,8 @@ static bool look_algorithm(asking_t *a)
 
 static bool look_signature(asking_t *a)
 {
-    uint8_t signature[JWS_RS256_MAX];
-    uint8_t der[JWS_ES256_DER_MAX];
-    size_t len;
-    bool good = jws_signature(&a->jws, signature, sizeof signature, &len) == JWS_OK;
-    if (good && a->jws.alg == JWS_ES256) {
-        len = jws_es256_to_der(signature, der);
-        good = pki_verify(a->public, a->jws.text, a->jws.signing_len, der, len);
-    } else if (good) {
-        good = pki_verify(a->public, a->jws.text, a->jws.signing_len, signature, len);
-    }
-    a->facts.signature = good ? FACT_SIGNATURE_GOOD : FACT_SIGNATURE_BAD;
+    a->facts.signature =
+        pki_jose_good(a->public, &a->jws) ? FACT_SIGNATURE_GOOD : FACT_SIGNATURE_BAD;
     return true;
 }
 

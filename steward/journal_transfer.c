@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "pki/jose.h"
 #include "statement/receipt.h"
 #include "steward/handover.h"
 #include "steward/journal_internal.h"
@@ -15,9 +16,6 @@ static bool write_receipt(journal_t *j, const record_transfer_t *t, int64_t now_
                           char out[JWS_RECEIPT_MAX + 1], err_t *err)
 {
     receipt_t receipt;
-    uint8_t der[PKI_SIGNATURE_MAX];
-    uint8_t raw[JWS_ES256_SIZE];
-    size_t der_len;
     size_t len;
     memset(&receipt, 0, sizeof receipt);
     transfer_receipt(&t->transfer, &receipt);
@@ -27,16 +25,11 @@ static bool write_receipt(journal_t *j, const record_transfer_t *t, int64_t now_
     memcpy(receipt.id, t->id, sizeof receipt.id);
     receipt.issued = now_s;
     jws_result_t result = receipt_write(&receipt, out, JWS_RECEIPT_MAX + 1, &len);
-    if (result == JWS_OK) {
-        if (!pki_signer_sign(j->s.signer, out, len, der, sizeof der, &der_len, err)) {
-            return false;
-        }
-        result = jws_es256_from_der(der, der_len, raw)
-                     ? jws_append(out, JWS_RECEIPT_MAX + 1, &len, raw, sizeof raw)
-                     : JWS_SIGNATURE;
+    if (result != JWS_OK) {
+        return err_set(err, ERR_SYSTEM, "the receipt of %s cannot be written: %s", t->sn,
+                       jws_result_text(result));
     }
-    return result == JWS_OK || err_set(err, ERR_SYSTEM, "the receipt of %s cannot be written: %s",
-                                       t->sn, jws_result_text(result));
+    return pki_jose_append(j->s.signer, out, JWS_RECEIPT_MAX + 1, &len, err);
 }
 
 static bool make_receipt(journal_t *j, const record_transfer_t *t, int64_t now, err_t *err)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "pki/key.h"
-#include "pki/signer.h"
+#include "pki/jose.h"
 #include "site/bundle.h"
 #include "statement/bundle.h"
 
@@ -39,16 +39,11 @@ bool receipt_open(const char *text, size_t len, receipt_read_t *read, err_t *err
 
 static bool signature_good(const jws_t *jws, jws_bytes_t spki)
 {
-    uint8_t raw[JWS_ES256_SIZE];
-    uint8_t der[JWS_ES256_DER_MAX];
-    size_t len;
     EVP_PKEY *key = NULL;
-    if (jws_signature(jws, raw, sizeof raw, &len) != JWS_OK || len != sizeof raw ||
-        !pki_key_public_from_der(spki.data, spki.len, &key, NULL)) {
+    if (!pki_key_public_from_der(spki.data, spki.len, &key, NULL)) {
         return false;
     }
-    size_t der_len = jws_es256_to_der(raw, der);
-    bool good = pki_verify(key, jws->text, jws->signing_len, der, der_len);
+    bool good = pki_jose_good(key, jws);
     pki_key_free(key);
     return good;
 }

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "custody/store.h"
 #include "json/json.h"
+#include "pki/jose.h"
 #include "statement/jws.h"
 
 #define HEADER      "{\"alg\":\"ES256\",\"typ\":\"cradle-checkpoint\",\"kid\":\"%s\"}"
@@ -164,10 +165,7 @@ bool custody_point_sign(const custody_point_t *point, const pki_signer_t *signer
                         char out[CUSTODY_POINT_MAX], size_t *len, err_t *err)
 {
     char body[BODY_MAX];
-    uint8_t der[PKI_SIGNATURE_MAX];
-    uint8_t raw[JWS_ES256_SIZE];
     size_t body_len;
-    size_t der_len;
     char header[HEADER_TEXT];
     if (!header_of(pki_signer_public(signer), header, err)) {
         return false;
@@ -180,17 +178,10 @@ bool custody_point_sign(const custody_point_t *point, const pki_signer_t *signer
         return err_set(err, ERR_USAGE, "the checkpoint does not fit its text");
     }
     at += strlen(out + at);
-    if (!pki_signer_sign(signer, out, at, der, sizeof der, &der_len, err)) {
+    if (!pki_jose_append(signer, out, CUSTODY_POINT_MAX - 1, &at, err)) {
         return false;
     }
-    if (!jws_es256_from_der(der, der_len, raw)) {
-        return err_set(err, ERR_INPUT, "checkpoints are signed with a P-256 key, this is another");
-    }
-    out[at++] = '.';
-    if (!bytes_to_base64url(raw, sizeof raw, out + at, CUSTODY_POINT_MAX - at - 1)) {
-        return err_set(err, ERR_USAGE, "the checkpoint does not fit its text");
-    }
-    *len = at + strlen(out + at);
+    *len = at;
     out[(*len)++] = '\n';
     out[*len] = '\0';
     return true;
@@ -266,10 +257,9 @@ static bool signature_good(const char *text, size_t signed_len, const char *sig,
                            EVP_PKEY *key)
 {
     uint8_t raw[JWS_ES256_SIZE];
-    uint8_t der[JWS_ES256_DER_MAX];
     size_t len;
-    return bytes_from_base64url(sig, sig_len, raw, sizeof raw, &len) && len == sizeof raw &&
-           pki_verify(key, text, signed_len, der, jws_es256_to_der(raw, der));
+    return bytes_from_base64url(sig, sig_len, raw, sizeof raw, &len) &&
+           pki_jose_verify(key, text, signed_len, raw, len);
 }
 
 bool custody_point_read(const char *text, size_t len, EVP_PKEY *key, const char *site,

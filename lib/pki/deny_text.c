@@ -10,6 +10,7 @@
 #include "json/json.h"
 #include "pki/deny_internal.h"
 #include "pki/internal.h"
+#include "pki/jose.h"
 #include "pki/key.h"
 #include "statement/jws.h"
 
@@ -19,9 +20,9 @@
 
 /* ---- the header ---- */
 
-/* What the header of a list signed with this key is, as base64url; `es256` tells which algorithm.
+/* What the header of a list signed with this key is, as base64url.
  */
-static bool header_of(const EVP_PKEY *key, char out[192], bool *es256, err_t *err)
+static bool header_of(const EVP_PKEY *key, char out[192], err_t *err)
 {
     char kid[PKI_KEY_ID_SIZE];
     char json[128];
@@ -30,13 +31,13 @@ static bool header_of(const EVP_PKEY *key, char out[192], bool *es256, err_t *er
         return err_set(err, ERR_USAGE,
                        "a deny-list is signed by a product CA with a P-256 or RSA key");
     }
-    *es256 = EVP_PKEY_get_base_id(key) == EVP_PKEY_EC;
+    bool es256 = EVP_PKEY_get_base_id(key) == EVP_PKEY_EC;
     if (!pki_key_id(key, kid, err)) {
         return false;
     }
     int n =
         snprintf(json, sizeof json, "{\"alg\":\"%s\",\"typ\":\"cradle-deny+jws\",\"kid\":\"%s\"}",
-                 *es256 ? "ES256" : "RS256", kid);
+                 es256 ? "ES256" : "RS256", kid);
     return bytes_to_base64url(json, (size_t)n, out, 192) ||
            err_set(err, ERR_SYSTEM, "the header of a deny-list does not fit");
 }
@@ -251,37 +252,14 @@ bool pki_deny_read_payload(const char *json, size_t len, pki_deny_t **deny, err_
 
 /* ---- the whole ---- */
 
-/* Appends '.' and the signature in JWS form; `text` has room. */
-static bool sign(const pki_signer_t *signer, bool es256, char *text, size_t cap, size_t *len,
-                 err_t *err)
-{
-    uint8_t sig[PKI_SIGNATURE_MAX];
-    uint8_t raw[JWS_ES256_SIZE];
-    size_t sig_len;
-    if (!pki_signer_sign(signer, text, *len, sig, sizeof sig, &sig_len, err)) {
-        return false;
-    }
-    if (es256 && !jws_es256_from_der(sig, sig_len, raw)) {
-        return err_set(err, ERR_SYSTEM, "the signer gave no P-256 signature");
-    }
-    text[(*len)++] = '.';
-    if (!bytes_to_base64url(es256 ? raw : sig, es256 ? sizeof raw : sig_len, text + *len,
-                            cap - *len)) {
-        return err_set(err, ERR_SYSTEM, "a deny-list does not fit its buffer");
-    }
-    *len += strlen(text + *len);
-    return true;
-}
-
 bool pki_deny_write(const pki_deny_t *deny, int64_t seq, int64_t issued, const pki_signer_t *signer,
                     char **text, size_t *len, err_t *err)
 {
     char header[192];
-    bool es256;
     char *json;
     size_t json_len;
     *text = NULL;
-    if (!header_of(pki_signer_public(signer), header, &es256, err) ||
+    if (!header_of(pki_signer_public(signer), header, err) ||
         !pki_deny_write_payload(deny, seq, issued, &json, &json_len, err)) {
         return false;
     }
@@ -294,7 +272,7 @@ bool pki_deny_write(const pki_deny_t *deny, int64_t seq, int64_t issued, const p
              err_set(err, ERR_SYSTEM, "a deny-list does not fit its buffer");
         *len = ok ? at + strlen(out + at) : 0;
     }
-    ok = ok && sign(signer, es256, out, cap, len, err);
+    ok = ok && pki_jose_append(signer, out, cap, len, err);
     free(json);
     if (!ok) {
         free(out);
@@ -305,19 +283,12 @@ bool pki_deny_write(const pki_deny_t *deny, int64_t seq, int64_t issued, const p
 }
 
 static bool verify(const char *text, size_t signing_len, const char *sig64, size_t sig64_len,
-                   EVP_PKEY *key, bool es256)
+                   EVP_PKEY *key)
 {
     uint8_t sig[PKI_SIGNATURE_MAX];
-    uint8_t der[JWS_ES256_DER_MAX];
     size_t len;
-    if (!bytes_from_base64url(sig64, sig64_len, sig, sizeof sig, &len)) {
-        return false;
-    }
-    if (!es256) {
-        return pki_verify(key, text, signing_len, sig, len);
-    }
-    return len == JWS_ES256_SIZE &&
-           pki_verify(key, text, signing_len, der, jws_es256_to_der(sig, der));
+    return bytes_from_base64url(sig64, sig64_len, sig, sizeof sig, &len) &&
+           pki_jose_verify(key, text, signing_len, sig, len);
 }
 
 static bool read_signed(const char *payload, size_t len, pki_deny_t **deny, err_t *err)
@@ -339,14 +310,13 @@ bool pki_deny_read(const char *text, size_t len, const X509 *product, const char
                    pki_deny_t **deny, err_t *err)
 {
     char header[192];
-    bool es256;
     EVP_PKEY *key = X509_get0_pubkey(product);
     *deny = NULL;
     if (len > PKI_DENY_TEXT_MAX) {
         return err_set(err, ERR_INPUT, "a deny-list of %zu bytes: at most %u are read", len,
                        PKI_DENY_TEXT_MAX);
     }
-    if (!header_of(key, header, &es256, err)) {
+    if (!header_of(key, header, err)) {
         return false;
     }
     size_t head = strlen(header);
@@ -356,7 +326,7 @@ bool pki_deny_read(const char *text, size_t len, const X509 *product, const char
     const char *payload = text + head + 1;
     const char *dot = memchr(payload, '.', len - head - 1);
     if (dot == NULL ||
-        !verify(text, (size_t)(dot - text), dot + 1, (size_t)(text + len - dot) - 1, key, es256)) {
+        !verify(text, (size_t)(dot - text), dot + 1, (size_t)(text + len - dot) - 1, key)) {
         return err_set(err, ERR_INPUT,
                        "the signature of the deny-list is wrong: it was changed, or "
                        "another CA signed it");

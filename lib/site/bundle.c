@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pki/jose.h"
 #include "pki/key.h"
 #include "pki/signer.h"
 #include "site/internal.h"
@@ -63,21 +64,6 @@ static bool put_default_anchors(const site_t *site, parts_t *parts, err_t *err)
     return ok;
 }
 
-static bool sign(const pki_signer_t *signer, char out[JWS_BUNDLE_MAX + 1], size_t *len, err_t *err)
-{
-    uint8_t der[PKI_SIGNATURE_MAX];
-    uint8_t raw[JWS_ES256_SIZE];
-    size_t der_len;
-    if (!pki_signer_sign(signer, out, *len, der, sizeof der, &der_len, err)) {
-        return false;
-    }
-    if (!jws_es256_from_der(der, der_len, raw) ||
-        jws_append(out, JWS_BUNDLE_MAX + 1, len, raw, sizeof raw) != JWS_OK) {
-        return err_set(err, ERR_INPUT, "keys/anchor.key is no P-256 key: it cannot sign a bundle");
-    }
-    return true;
-}
-
 bool site_bundle_make(const site_t *site, const site_bundle_t *wanted, char out[JWS_BUNDLE_MAX + 1],
                       size_t *len, err_t *err)
 {
@@ -102,7 +88,7 @@ bool site_bundle_make(const site_t *site, const site_bundle_t *wanted, char out[
         ok = result == JWS_OK ||
              err_set(err, ERR_USAGE, "no bundle can be made of this: %s", jws_result_text(result));
     }
-    ok = ok && sign(signer, out, len, err);
+    ok = ok && pki_jose_append(signer, out, JWS_BUNDLE_MAX + 1, len, err);
     pki_signer_close(signer);
     free(parts);
     return ok;
@@ -110,13 +96,9 @@ bool site_bundle_make(const site_t *site, const site_bundle_t *wanted, char out[
 
 static bool verify(const jws_t *jws, EVP_PKEY *anchor)
 {
-    uint8_t raw[JWS_ES256_SIZE];
-    uint8_t der[JWS_ES256_DER_MAX];
     char kid[PKI_KEY_ID_SIZE];
-    size_t len;
     return pki_key_id(anchor, kid, NULL) && strcmp(kid, jws->kid) == 0 &&
-           jws_signature(jws, raw, sizeof raw, &len) == JWS_OK && len == sizeof raw &&
-           pki_verify(anchor, jws->text, jws->signing_len, der, jws_es256_to_der(raw, der));
+           pki_jose_good(anchor, jws);
 }
 
 bool site_bundle_check(const char *text, size_t len, EVP_PKEY *anchor, const char *site_id,

@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 #include "pki/key.h"
-#include "pki/signer.h"
+#include "pki/jose.h"
 #include "site/internal.h"
 #include "statement/jws.h"
 
@@ -100,21 +100,19 @@ bool site_pack_sign(const site_t *site, const uint8_t hash[32], char out[SITE_PA
     char kid[PKI_KEY_ID_SIZE];
     char input[2 * PART_SIZE];
     char text[PART_SIZE];
-    uint8_t der[PKI_SIGNATURE_MAX];
-    uint8_t raw[JWS_ES256_SIZE];
-    size_t len;
+    uint8_t sig[PKI_SIGNATURE_MAX];
+    size_t len = 0;
     size_t header_len;
     pki_signer_t *signer = NULL;
     bool ok = site_pack_key(site, path, err) && pki_signer_open(path, &signer, err) &&
               pki_key_id(pki_signer_public(signer), kid, err) &&
               signing_input(kid, hash, input, &header_len) &&
-              pki_signer_sign(signer, input, strlen(input), der, sizeof der, &len, err);
+              pki_jose_sign(signer, input, strlen(input), sig, &len, err);
     pki_signer_close(signer);
     if (!ok) {
         return false;
     }
-    if (!jws_es256_from_der(der, len, raw) ||
-        !bytes_to_base64url(raw, sizeof raw, text, sizeof text)) {
+    if (len != JWS_ES256_SIZE || !bytes_to_base64url(sig, len, text, sizeof text)) {
         return err_set(err, ERR_INPUT, "keys/pack.key is no P-256 key: it cannot sign a pack list");
     }
     snprintf(out, SITE_PACK_JWS_MAX, "%.*s..%s\n", (int)header_len, input, text);
@@ -143,7 +141,6 @@ bool site_pack_verify(const site_t *site, const uint8_t hash[32], const char *jw
     char kid[PKI_KEY_ID_SIZE];
     char input[2 * PART_SIZE];
     uint8_t raw[JWS_ES256_SIZE];
-    uint8_t der[JWS_ES256_DER_MAX];
     size_t header_len;
     EVP_PKEY *key = NULL;
     if (!site_pub_path(site, SITE_PACK_KEY, path, err)) {
@@ -160,7 +157,7 @@ bool site_pack_verify(const site_t *site, const uint8_t hash[32], const char *jw
         return false;
     }
     bool whole = take_apart(input, header_len, jws, len, raw);
-    bool good = whole && pki_verify(key, input, strlen(input), der, jws_es256_to_der(raw, der));
+    bool good = whole && pki_jose_verify(key, input, strlen(input), raw, sizeof raw);
     pki_key_free(key);
     if (!whole) {
         return err_set(err, ERR_INPUT,
