@@ -6,12 +6,12 @@
 
 void core_want(cradle_device_t *device, cradle_action_type_t action)
 {
-    device->todo |= 1u << action;
+    device->pending |= 1u << action;
 }
 
 void core_unwant(cradle_device_t *device, cradle_action_type_t action)
 {
-    device->todo &= ~(1u << action);
+    device->pending &= ~(1u << action);
 }
 
 void core_arm(cradle_device_t *device, cradle_timer_t timer, uint64_t after)
@@ -203,9 +203,9 @@ bool cradle_device_next(cradle_device_t *device, cradle_action_t *action)
         }
     }
     core_steward_go(device);
-    for (unsigned i = 0; device->todo != 0 && i <= CRADLE_ACTION_HALT; i++) {
-        if ((device->todo & 1u << i) != 0) {
-            device->todo &= ~(1u << i);
+    for (unsigned i = 0; device->pending != 0 && i <= CRADLE_ACTION_HALT; i++) {
+        if ((device->pending & 1u << i) != 0) {
+            device->pending &= ~(1u << i);
             action->type = (cradle_action_type_t)i;
             fill(device, action);
             return true;

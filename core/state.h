@@ -112,7 +112,7 @@ struct cradle_device {
     uint64_t booted;
     uint64_t timers[CRADLE_TIMERS];
     const char *why;
-    uint32_t todo; /* a bit for each action that is to be done */
+    uint32_t pending; /* a bit for each action that is to be done */
     uint8_t state;
     uint8_t joined;  /* cradle_joined_t for the provisioning client */
     bool service_on; /* the provisioning service is up, or starting */

@@ -29,7 +29,7 @@ void core_talk_step(cradle_device_t *device, core_talk_step_t step)
         [CORE_TALK_KEEP] = CRADLE_ACTION_KEEP,
     };
     cradle_steward_t *s = &device->steward;
-    device->todo &= ~(((2u << CRADLE_ACTION_POST) - 1) & ~((1u << CRADLE_ACTION_SIGN) - 1));
+    device->pending &= ~(((2u << CRADLE_ACTION_POST) - 1) & ~((1u << CRADLE_ACTION_SIGN) - 1));
     s->token++;
     s->step = (uint8_t)step;
     if (step < sizeof actions && actions[step] != 0) {
