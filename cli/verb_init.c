@@ -7,9 +7,8 @@
 #include <time.h>
 
 #include "base/bytes.h"
-#include "base/file.h"
-#include "device/radio.h"
 #include "json/json.h"
+#include "site/air.h"
 #include "site/site.h"
 #include "term/options.h"
 #include "term/term.h"
@@ -21,19 +20,15 @@
    machine, real ones to where they really are. */
 static bool write_air(const site_t *site, err_t *err)
 {
-    radio_host_t hosts[2];
-    size_t count = 0;
-    char dir[FILE_PATH_MAX];
-    char path[FILE_PATH_MAX];
+    site_air_host_t hosts[2];
+    site_air_t air = {EXAMPLE_SSID, EXAMPLE_PASSWORD, true, hosts, 0};
     if (strcmp(site->cloud, SITE_CLOUD_HOST) == 0) {
-        hosts[count++] = (radio_host_t){SITE_CLOUD_HOST, "127.0.0.1:8883"};
+        hosts[air.count++] = (site_air_host_t){SITE_CLOUD_HOST, "127.0.0.1:8883"};
     }
     if (strcmp(site->steward, SITE_STEWARD_HOST) == 0) {
-        hosts[count++] = (radio_host_t){SITE_STEWARD_HOST, "127.0.0.1:8443"};
+        hosts[air.count++] = (site_air_host_t){SITE_STEWARD_HOST, "127.0.0.1:8443"};
     }
-    return site_path(site, "air", dir, err) && file_make_dirs(dir, 0700, err) &&
-           site_path(site, "air/networks.json", path, err) &&
-           radio_write_example(path, EXAMPLE_SSID, EXAMPLE_PASSWORD, hosts, count, err);
+    return site_air_write(site->dir, &air, true, err);
 }
 
 static int show(const cli_t *cli, const site_t *site, const site_create_t *request)

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "demo/story.h"
 #include "json/json.h"
+#include "site/air.h"
 #include "site/run.h"
 #include "site/site.h"
 
@@ -249,51 +250,12 @@ bool stage_cradle_fails(stage_t *stage, const char *input, char **out, err_t *er
     return ok;
 }
 
-static void put_network(json_writer_t *w, const stage_t *stage, bool up)
-{
-    json_object(w);
-    json_key(w, "ssid");
-    json_put_string(w, STAGE_SSID);
-    json_key(w, "password");
-    json_put_string(w, STAGE_PASSPHRASE);
-    json_key(w, "auth");
-    json_put_i64(w, 3);
-    json_key(w, "channel");
-    json_put_i64(w, 6);
-    json_key(w, "rssi");
-    json_put_i64(w, -45);
-    json_key(w, "bssid");
-    json_put_string(w, "02:00:00:00:00:01");
-    json_key(w, "up");
-    json_put_bool(w, up);
-    json_key(w, "hosts");
-    json_object(w);
-    json_key(w, SITE_CLOUD_HOST);
-    json_put_string(w, stage->mqtts);
-    json_key(w, SITE_STEWARD_HOST);
-    json_put_string(w, stage->steward_address);
-    json_end(w);
-    json_end(w);
-}
-
 bool stage_write_air(stage_t *stage, bool up, err_t *err)
 {
-    char path[FILE_PATH_MAX];
-    char text[1024];
-    json_writer_t w;
-    size_t len;
-    json_writer_init(&w, text, sizeof text);
-    json_object(&w);
-    json_key(&w, "networks");
-    json_array(&w);
-    put_network(&w, stage, up);
-    json_end(&w);
-    json_end(&w);
-    if (!json_writer_done(&w, &len)) {
-        return err_set(err, ERR_USAGE, "the network's name or password is too long");
-    }
-    return file_join(path, stage->site, "air/networks.json", err) &&
-           file_write(path, text, len, 0600, err);
+    site_air_host_t hosts[] = {{SITE_CLOUD_HOST, stage->mqtts},
+                               {SITE_STEWARD_HOST, stage->steward_address}};
+    site_air_t air = {STAGE_SSID, STAGE_PASSPHRASE, up, hosts, 2};
+    return site_air_write(stage->site, &air, false, err);
 }
 
 bool stage_start_unit(stage_t *stage, stage_unit_t *unit, err_t *err)

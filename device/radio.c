@@ -242,34 +242,3 @@ bool radio_resolve(const char *path, const char *ssid, const char *host_port,
     free(text);
     return ok;
 }
-
-bool radio_write_example(const char *path, const char *ssid, const char *password,
-                         const radio_host_t *hosts, size_t count, err_t *err)
-{
-    char text[1024];
-    json_writer_t w;
-    size_t len;
-    json_writer_init(&w, text, sizeof text);
-    json_object(&w);
-    json_key(&w, "networks");
-    json_array(&w);
-    json_object(&w);
-    json_key(&w, "ssid");
-    json_put_string(&w, ssid);
-    json_key(&w, "password");
-    json_put_string(&w, password);
-    json_key(&w, "hosts");
-    json_object(&w);
-    for (size_t i = 0; i < count; i++) {
-        json_key(&w, hosts[i].host);
-        json_put_string(&w, hosts[i].address);
-    }
-    json_end(&w);
-    json_end(&w);
-    json_end(&w);
-    json_end(&w);
-    if (!json_writer_done(&w, &len)) {
-        return err_set(err, ERR_USAGE, "the names of the example network are too long");
-    }
-    return file_write_new(path, text, len, 0600, err);
-}

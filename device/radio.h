@@ -47,15 +47,4 @@ bool radio_present(const char *path, const char *ssid);
 bool radio_resolve(const char *path, const char *ssid, const char *host_port,
                    char out[SITE_HOST_SIZE], err_t *err);
 
-/* "host:port" leads to `address` in a network. */
-typedef struct {
-    const char *host;
-    const char *address;
-} radio_host_t;
-
-/* Writes an air to begin with: one network with those hosts (for every other name the system's
-   resolver is asked). An existing file is left alone (ERR_PRECONDITION). */
-bool radio_write_example(const char *path, const char *ssid, const char *password,
-                         const radio_host_t *hosts, size_t count, err_t *err);
-
 #endif

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "factory/internal.h"
 #include "json/json.h"
+#include "site/air.h"
 #include "site/run.h"
 
 #define READY_MS 20000
@@ -171,42 +172,6 @@ static bool log_in(factory_bench_t *b, const factory_bench_settings_t *s, err_t 
 
 /* ---- the air ---- */
 
-static bool write_air(const factory_bench_t *b, const char *passphrase, err_t *err)
-{
-    char path[FILE_PATH_MAX];
-    char text[2048];
-    json_writer_t w;
-    size_t len;
-    json_writer_init(&w, text, sizeof text);
-    json_object(&w);
-    json_key(&w, "networks");
-    json_array(&w);
-    json_object(&w);
-    json_key(&w, "ssid");
-    json_put_string(&w, FACTORY_BENCH_SSID);
-    json_key(&w, "password");
-    json_put_string(&w, passphrase);
-    json_key(&w, "auth");
-    json_put_i64(&w, 3);
-    json_key(&w, "channel");
-    json_put_i64(&w, 6);
-    json_key(&w, "rssi");
-    json_put_i64(&w, -40);
-    json_key(&w, "bssid");
-    json_put_string(&w, "02:be:00:00:00:01");
-    json_key(&w, "hosts");
-    json_object(&w);
-    json_key(&w, b->site->cloud);
-    json_put_string(&w, b->mqtts);
-    json_end(&w);
-    json_end(&w);
-    json_end(&w);
-    json_end(&w);
-    return (json_writer_done(&w, &len) || err_set(err, ERR_SYSTEM, "the air does not fit")) &&
-           file_join(path, b->dir, "air/networks.json", err) &&
-           file_write(path, text, len, 0600, err);
-}
-
 static bool make_network(factory_bench_t *b, err_t *err)
 {
     uint8_t random[12];
@@ -215,9 +180,11 @@ static bool make_network(factory_bench_t *b, err_t *err)
         return err_set(err, ERR_SYSTEM, "no random numbers");
     }
     bytes_to_hex(random, sizeof random, passphrase, sizeof passphrase);
+    site_air_host_t host = {b->site->cloud, b->mqtts};
+    site_air_t air = {FACTORY_BENCH_SSID, passphrase, true, &host, 1};
     bool ok = file_join(b->passphrase_file, b->dir, "passphrase", err) &&
               file_write(b->passphrase_file, passphrase, strlen(passphrase), 0600, err) &&
-              write_air(b, passphrase, err);
+              site_air_write(b->dir, &air, false, err);
     bytes_wipe(passphrase, sizeof passphrase);
     return ok;
 }
