@@ -10,6 +10,7 @@
 #include "json/json.h"
 #include "site/ca.h"
 #include "site/run.h"
+#include "site/secret.h"
 #include "site/site.h"
 #include "steward/setup.h"
 #include "term/options.h"
@@ -97,7 +98,7 @@ typedef struct {
     char issuing_name[SITE_ISSUING_MAX][SITE_CA_NAME_SIZE];
     char *issuing_pem[SITE_ISSUING_MAX];
     setup_issuing_t issuing[SITE_ISSUING_MAX];
-    char *key;
+    char key[SITE_SECRET_LEN + 1];
 } request_t;
 
 static bool parse(request_t *r, int argc, char **argv, err_t *err)
@@ -152,8 +153,6 @@ static bool load_ca(const request_t *r, const char *name, char **pem, err_t *err
 
 static bool fill_steward(request_t *r, err_t *err)
 {
-    char path[FILE_PATH_MAX];
-    size_t len;
     if (r->steward_url == NULL && r->site.steward[0] != '\0') {
         snprintf(r->own_steward, sizeof r->own_steward, "https://%s", r->site.steward);
         r->steward_url = r->own_steward;
@@ -161,11 +160,9 @@ static bool fill_steward(request_t *r, err_t *err)
     if (r->steward_url == NULL) {
         return true;
     }
-    if (!site_path(&r->site, SITE_FORWARD_KEY, path, err) ||
-        !file_read(path, 1024, &r->key, &len, err)) {
+    if (!site_secret_read(&r->site, SITE_FORWARD_KEY, r->key, err)) {
         return err_add(err, "a rule chain shows the steward a secret");
     }
-    r->key[strcspn(r->key, "\r\n")] = '\0';
     r->setup.steward_url = r->steward_url;
     r->setup.forward_key = r->key;
     r->setup.steward_ca = r->server_root;
@@ -208,10 +205,7 @@ static void forget(request_t *r)
     for (int i = 0; i < SITE_ISSUING_MAX; i++) {
         free(r->issuing_pem[i]);
     }
-    if (r->key != NULL) {
-        bytes_wipe(r->key, strlen(r->key));
-        free(r->key);
-    }
+    bytes_wipe(r->key, sizeof r->key);
 }
 
 typedef bool (*work_fn)(tbrest_t *rest, const setup_t *setup, err_t *err);

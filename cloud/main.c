@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cloud/auth.h"
@@ -17,7 +16,6 @@
 #include "cloud/rpc.h"
 #include "cloud/store.h"
 #include "http/http.h"
-#include "json/json.h"
 #include "net/loop.h"
 #include "pki/cert.h"
 #include "pki/key.h"
@@ -227,22 +225,9 @@ static bool open_rest(cloud_t *c, const arguments_t *a, err_t *err)
 
 static bool announce(cloud_t *c, err_t *err)
 {
-    char text[512];
-    json_writer_t w;
-    json_writer_init(&w, text, sizeof text);
-    json_object(&w);
-    json_key(&w, "pid");
-    json_put_i64(&w, getpid());
-    json_key(&w, "addresses");
-    json_object(&w);
-    json_key(&w, "mqtts");
-    json_put_string(&w, hub_address(c->hub));
-    json_key(&w, "https");
-    json_put_string(&w, http_server_address(c->http));
-    json_end(&w);
-    json_end(&w);
-    return (json_writer_done(&w, NULL) || err_set(err, ERR_SYSTEM, "the addresses are too long")) &&
-           site_run_write(&c->site, "cloud", text, err);
+    site_run_listener_t listeners[] = {{"mqtts", hub_address(c->hub)},
+                                       {"https", http_server_address(c->http)}};
+    return site_run_write(&c->site, "cloud", listeners, 2, err);
 }
 
 static void on_turn_end(void *ctx)
@@ -250,19 +235,9 @@ static void on_turn_end(void *ctx)
     hub_turn_end(((cloud_t *)ctx)->hub);
 }
 
-/* As many open files as the system allows: each device is one. */
-static void raise_limits(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static bool open_all(cloud_t *c, const arguments_t *a, err_t *err)
 {
-    raise_limits();
+    loop_raise_files();
     if (!site_open(&c->site, a->site, err) || !loop_open(&c->loop, err) ||
         !loop_stop_on_signals(c->loop, err) || !load_certificates(c, err) ||
         !open_store(c, a, err)) {

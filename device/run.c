@@ -177,10 +177,8 @@ static bool open_flash(const site_t *site, const device_run_t *run, flash_t **fl
 
 static bool announce(const site_t *site, const char *sn, char name[80], err_t *err)
 {
-    char json[64];
     run_name(sn, name);
-    snprintf(json, sizeof json, "{\"pid\":%d,\"addresses\":{}}", (int)getpid());
-    return site_run_write(site, name, json, err);
+    return site_run_write(site, name, NULL, 0, err);
 }
 
 /* One life of the unit, from power on to power off or reboot. */

@@ -17,6 +17,7 @@
 #include "http/http.h"
 #include "pki/jose.h"
 #include "pki/key.h"
+#include "site/secret.h"
 #include "statement/statement.h"
 
 #define LOOK_MS     100   /* how soon closing is noticed */
@@ -27,7 +28,7 @@ struct factory_answer {
     const site_t *site;
     pki_signer_t *signer;
     char kid[PKI_KEY_ID_SIZE];
-    char bearer[128]; /* what the forwarder has to show */
+    char secret[SITE_SECRET_LEN + 1]; /* what the forwarder has to show */
     char url[64];
     http_server_t *http;
     pthread_t thread;
@@ -96,12 +97,6 @@ static bool write_answer(const factory_answer_t *a, const question_t *q, char *o
            carrier_write_reply((jws_text_t){text, n}, jws_text(NULL), out, cap, len) == JWS_OK;
 }
 
-static bool shows_key(const factory_answer_t *a, const char *authorization)
-{
-    size_t len = strlen(a->bearer);
-    return strlen(authorization) == len && bytes_equal_secret(authorization, a->bearer, len);
-}
-
 static void handle(void *ctx, http_request_t *request)
 {
     factory_answer_t *a = ctx;
@@ -113,7 +108,7 @@ static void handle(void *ctx, http_request_t *request)
         /* busy: the unit asks again */
     } else if (request->method != HTTP_POST || strcmp(request->path, "/rpc") != 0) {
         status = 404;
-    } else if (!shows_key(a, request->authorization)) {
+    } else if (!site_secret_shown(a->secret, request->authorization)) {
         status = 401;
     } else if (!read_question(a, request, q)) {
         status = 400;
@@ -141,21 +136,6 @@ static void *serve(void *ctx)
     return NULL;
 }
 
-static bool read_key(factory_answer_t *a, err_t *err)
-{
-    char path[FILE_PATH_MAX];
-    char *text;
-    size_t len;
-    if (!site_path(a->site, SITE_FORWARD_KEY, path, err) ||
-        !file_read_private(path, 100, &text, &len, err)) {
-        return false;
-    }
-    snprintf(a->bearer, sizeof a->bearer, "Bearer %.*s", (int)strcspn(text, "\r\n"), text);
-    bytes_wipe(text, len);
-    free(text);
-    return true;
-}
-
 static bool open_all(factory_answer_t *a, err_t *err)
 {
     char key[FILE_PATH_MAX];
@@ -164,7 +144,8 @@ static bool open_all(factory_answer_t *a, err_t *err)
     const http_settings_t http = {
         .listen = "127.0.0.1:0", .cert_file = cert_file, .key_file = key_file, .body_max = 16384};
     if (!site_key_path(a->site, "bench", key, err) || !pki_signer_open(key, &a->signer, err) ||
-        !pki_key_id(pki_signer_public(a->signer), a->kid, err) || !read_key(a, err) ||
+        !pki_key_id(pki_signer_public(a->signer), a->kid, err) ||
+        !site_secret_read(a->site, SITE_FORWARD_KEY, a->secret, err) ||
         !site_path(a->site, "steward/server.crt", cert_file, err) ||
         !site_path(a->site, "steward/server.key", key_file, err) ||
         !http_server_open(&a->http, &http, handle, a, err)) {

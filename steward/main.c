@@ -5,13 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "http/http.h"
-#include "json/json.h"
 #include "net/loop.h"
 #include "site/run.h"
 #include "site/site.h"
@@ -168,7 +166,7 @@ static void on_device(steward_t *s, http_request_t *request)
 /* The cloud speaks for a device: it shows the secret, and says which device. */
 static void on_rpc(steward_t *s, http_request_t *request)
 {
-    if (!secrets_forward_right(&s->secrets, request->authorization)) {
+    if (!site_secret_shown(s->secrets.forward, request->authorization)) {
         char line[160];
         snprintf(line, sizeof line, "POST /rpc from %.64s without the forward key: refused",
                  request->peer);
@@ -326,34 +324,13 @@ static bool open_http(steward_t *s, const arguments_t *a, err_t *err)
 
 static bool announce(steward_t *s, err_t *err)
 {
-    char text[256];
     char stale[FILE_PATH_MAX];
-    json_writer_t w;
-    json_writer_init(&w, text, sizeof text);
-    json_object(&w);
-    json_key(&w, "pid");
-    json_put_i64(&w, getpid());
-    json_key(&w, "addresses");
-    json_object(&w);
-    json_key(&w, "https");
-    json_put_string(&w, http_server_address(s->http));
-    json_end(&w);
-    json_end(&w);
+    site_run_listener_t listeners[] = {{"https", http_server_address(s->http)}};
     /* We hold the lock: what lies there is of one that was killed, even if nobody has reaped it. */
     if (site_path(&s->site, "run/steward.json", stale, NULL)) {
         unlink(stale);
     }
-    return (json_writer_done(&w, NULL) || err_set(err, ERR_SYSTEM, "the address is too long")) &&
-           site_run_write(&s->site, "steward", text, err);
-}
-
-static void raise_limits(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
+    return site_run_write(&s->site, "steward", listeners, 1, err);
 }
 
 static bool open_site(steward_t *s, const arguments_t *a, err_t *err)
@@ -381,7 +358,7 @@ static bool sweep_good(uint64_t seconds, err_t *err)
 static bool open_all(steward_t *s, const arguments_t *a, err_t *err)
 {
     char path[FILE_PATH_MAX];
-    raise_limits();
+    loop_raise_files();
     return sweep_good(a->sweep, err) && policy_read(&a->policy, &s->claims_on, &s->policy, err) &&
            open_site(s, a, err) && loop_open(&s->loop, err) && loop_stop_on_signals(s->loop, err) &&
            secrets_open(&s->secrets, &s->site, err) &&

@@ -1,42 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "steward/secrets.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
 #include "base/bytes.h"
-#include "base/file.h"
 #include "pki/key.h"
 #include "site/bundle.h"
 #include "statement/bundle.h"
 
-/* 64 hex digits, with or without a line end. */
-static bool read_hex(const site_t *site, const char *name, uint8_t key[32],
-                     char text[SECRETS_FORWARD_LEN + 1], err_t *err)
+static bool read_ticket_key(const site_t *site, uint8_t key[SITE_SECRET_SIZE], err_t *err)
 {
-    char path[FILE_PATH_MAX];
-    char *data = NULL;
-    size_t len = 0;
-    struct stat st;
-    if (!site_path(site, name, path, err) || !file_read(path, 256, &data, &len, err)) {
-        return err_add(err, "the steward's secret");
-    }
-    while (len > 0 && (data[len - 1] == '\n' || data[len - 1] == '\r')) {
-        len--;
-    }
-    bool ok = stat(path, &st) == 0 && (st.st_mode & 077) == 0;
-    if (!ok) {
-        err_set(err, ERR_PRECONDITION, "others may read %s: chmod 600 it, or make a new one", path);
-    } else if (!bytes_from_hex(data, len, key, 32)) {
-        ok = err_set(err, ERR_INPUT, "%s does not hold 64 hex digits", path);
-    } else if (text != NULL) {
-        memcpy(text, data, len);
-        text[len] = '\0';
-    }
-    bytes_wipe(data, len);
-    free(data);
+    char text[SITE_SECRET_LEN + 1];
+    bool ok = site_secret_read(site, SITE_TICKET_KEY, text, err) &&
+              bytes_from_hex(text, SITE_SECRET_LEN, key, SITE_SECRET_SIZE);
+    bytes_wipe(text, sizeof text);
     return ok;
 }
 
@@ -67,28 +44,18 @@ static bool check_bundle(const secrets_t *secrets, err_t *err)
 bool secrets_open(secrets_t *secrets, const site_t *site, err_t *err)
 {
     char path[FILE_PATH_MAX];
-    uint8_t forward[32];
     memset(secrets, 0, sizeof *secrets);
-    bool ok = site_key_path(site, "steward", path, err) &&
-              pki_signer_open(path, &secrets->signer, err) &&
-              read_hex(site, SITE_FORWARD_KEY, forward, secrets->forward, err) &&
-              read_hex(site, SITE_TICKET_KEY, secrets->ticket_key, NULL, err) &&
-              site_bundle_load(site, secrets->bundle, &secrets->bundle_len,
-                               &secrets->bundle_version, err) &&
-              check_bundle(secrets, err);
-    bytes_wipe(forward, sizeof forward);
-    return ok;
+    return site_key_path(site, "steward", path, err) &&
+           pki_signer_open(path, &secrets->signer, err) &&
+           site_secret_read(site, SITE_FORWARD_KEY, secrets->forward, err) &&
+           read_ticket_key(site, secrets->ticket_key, err) &&
+           site_bundle_load(site, secrets->bundle, &secrets->bundle_len, &secrets->bundle_version,
+                            err) &&
+           check_bundle(secrets, err);
 }
 
 void secrets_close(secrets_t *secrets)
 {
     pki_signer_close(secrets->signer);
     bytes_wipe(secrets, sizeof *secrets);
-}
-
-bool secrets_forward_right(const secrets_t *secrets, const char *authorization)
-{
-    return strncasecmp(authorization, "Bearer ", 7) == 0 &&
-           strlen(authorization + 7) == SECRETS_FORWARD_LEN &&
-           bytes_equal_secret(authorization + 7, secrets->forward, SECRETS_FORWARD_LEN);
 }

@@ -12,26 +12,22 @@
 
 #include "base/err.h"
 #include "pki/signer.h"
+#include "site/secret.h"
 #include "site/site.h"
 #include "statement/jws.h"
 
-#define SECRETS_FORWARD_LEN 64 /* hex digits */
-
 typedef struct {
-    pki_signer_t *signer;                  /* keys/steward.key                    */
-    char forward[SECRETS_FORWARD_LEN + 1]; /* steward/forward.key, its text       */
-    uint8_t ticket_key[32];                /* steward/ticket.key                  */
-    char bundle[JWS_BUNDLE_MAX + 1];       /* steward/bundle.jws, verified        */
+    pki_signer_t *signer;                 /* keys/steward.key                    */
+    char forward[SITE_SECRET_LEN + 1];    /* steward/forward.key, its text       */
+    uint8_t ticket_key[SITE_SECRET_SIZE]; /* steward/ticket.key                  */
+    char bundle[JWS_BUNDLE_MAX + 1];      /* steward/bundle.jws, verified        */
     size_t bundle_len;
     int64_t bundle_version;
 } secrets_t;
 
-/* *secrets is zeroed first. ERR_PRECONDITION: a file is missing, others can read it, or the bundle
-   names another steward key than keys/steward.key. */
+/* *secrets is zeroed first. ERR_PRECONDITION: a file is missing, or the bundle names another
+   steward key than keys/steward.key; ERR_INPUT: others can read a secret, or it is damaged. */
 bool secrets_open(secrets_t *secrets, const site_t *site, err_t *err);
 void secrets_close(secrets_t *secrets); /* wipes */
-
-/* Is it "Bearer <the forward key>"? In time that does not depend on where it differs. */
-bool secrets_forward_right(const secrets_t *secrets, const char *authorization);
 
 #endif

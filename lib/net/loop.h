@@ -52,6 +52,10 @@ typedef struct {
 
 bool loop_open(loop_t **loop, err_t *err);
 
+/* As many open descriptors as the system lets this process have: for a server, where each device is
+   one. What the system refuses is no error; it shows as a connection that cannot be taken. */
+void loop_raise_files(void);
+
 /* Everything added must have been removed. NULL is allowed. */
 void loop_close(loop_t *loop);
 

@@ -2,7 +2,6 @@
 #include "site/run.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,22 +105,39 @@ static int read_live(const char *path, char out[SITE_RUN_MAX + 1], owner_t *owne
     return is_alive(owner) ? 1 : 0;
 }
 
-bool site_run_write(const site_t *site, const char *name, const char *json, err_t *err)
+static bool put_self(const site_run_listener_t *listeners, size_t count, char *out, size_t cap,
+                     size_t *len)
+{
+    json_writer_t w;
+    json_writer_init(&w, out, cap);
+    json_object(&w);
+    json_key(&w, "start");
+    json_put_i64(&w, (int64_t)process_start(getpid()));
+    json_key(&w, "pid");
+    json_put_i64(&w, getpid());
+    json_key(&w, "addresses");
+    json_object(&w);
+    for (size_t i = 0; i < count; i++) {
+        json_key(&w, listeners[i].listener);
+        json_put_string(&w, listeners[i].address);
+    }
+    json_end(&w);
+    json_end(&w);
+    return json_writer_done(&w, len);
+}
+
+bool site_run_write(const site_t *site, const char *name, const site_run_listener_t *listeners,
+                    size_t count, err_t *err)
 {
     char path[FILE_PATH_MAX];
     char text[SITE_RUN_MAX + 1];
     char there[SITE_RUN_MAX + 1];
     owner_t owner;
-    const char *open_brace = strchr(json, '{');
+    size_t len;
     if (!run_path(site, name, path, err)) {
         return false;
     }
-    if (open_brace == NULL || !parse_owner(json, strlen(json), &owner) || owner.pid != getpid()) {
-        return err_set(err, ERR_USAGE, "a run file is a JSON object with the pid of its writer");
-    }
-    int n = snprintf(text, sizeof text, "{\"start\":%" PRIu64 ",%s\n", process_start(getpid()),
-                     open_brace + 1);
-    if (n < 0 || n >= (int)sizeof text) {
+    if (!put_self(listeners, count, text, sizeof text, &len)) {
         return err_set(err, ERR_USAGE, "a run file has at most %d bytes", SITE_RUN_MAX);
     }
     int live = read_live(path, there, &owner, NULL);
@@ -129,7 +145,7 @@ bool site_run_write(const site_t *site, const char *name, const char *json, err_
         return err_set(err, ERR_PRECONDITION, "%s runs already as process %ld (%s)", name,
                        (long)owner.pid, path);
     }
-    return file_write(path, text, (size_t)n, 0644, err);
+    return file_write(path, text, len, 0644, err);
 }
 
 void site_run_remove(const site_t *site, const char *name)

@@ -15,10 +15,17 @@
 #include "base/err.h"
 #include "site/site.h"
 
-/* NAME is "cloud" or "device-SN": letters, digits and -_. only. `json` must be one valid object
-   whose "pid" is this process; at most SITE_RUN_MAX bytes. Replaces a stale file; ERR_PRECONDITION
-   when another live process has one. */
-bool site_run_write(const site_t *site, const char *name, const char *json, err_t *err);
+/* Where a listener of the process is to be reached: {"mqtts", "127.0.0.1:8883"}. */
+typedef struct {
+    const char *listener;
+    const char *address;
+} site_run_listener_t;
+
+/* NAME is "cloud" or "device-SN": letters, digits and -_. only. The file says this process, and has
+   at most SITE_RUN_MAX bytes (ERR_USAGE). Replaces its own and a stale file; ERR_PRECONDITION when
+   another live process has one. */
+bool site_run_write(const site_t *site, const char *name, const site_run_listener_t *listeners,
+                    size_t count, err_t *err);
 
 /* Removes the file if it is this process's own. Safe to call at any time. */
 void site_run_remove(const site_t *site, const char *name);

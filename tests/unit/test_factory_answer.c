@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <openssl/x509.h>
 
@@ -23,6 +24,7 @@
 #include "pki/signer.h"
 #include "pki/trust.h"
 #include "site/bundle.h"
+#include "site/secret.h"
 #include "statement/statement.h"
 #include "tbrest/tbrest.h"
 
@@ -35,7 +37,7 @@ typedef struct {
 static site_t site;
 static factory_answer_t *answer;
 static unit_t units[2];
-static char secret[80];
+static char secret[SITE_SECRET_LEN + 1];
 
 static void read_unit(unit_t *unit, const char *sn)
 {
@@ -213,6 +215,30 @@ static void test_refused(void **state)
     assert_int_equal(status(secret, "/rpc", body), 400);
 }
 
+/* A secret that was cut short would be one that anybody shows. */
+static void test_damaged_secret(void **state)
+{
+    (void)state;
+    factory_answer_t *other = NULL;
+    char path[FILE_PATH_MAX];
+    char text[SITE_SECRET_LEN + 1];
+    err_t err = ERR_INIT;
+    assert_true(site_path(&site, SITE_FORWARD_KEY, path, NULL));
+    for (size_t len = 0; len < SITE_SECRET_LEN; len += 63) {
+        err = (err_t)ERR_INIT;
+        assert_true(file_write(path, secret, len, 0600, NULL));
+        assert_false(factory_answer_open(&other, &site, &err));
+        assert_int_equal(err.kind, ERR_INPUT);
+    }
+    err = (err_t)ERR_INIT;
+    assert_true(file_write(path, secret, SITE_SECRET_LEN, 0644, NULL));
+    assert_false(factory_answer_open(&other, &site, &err));
+    assert_int_equal(err.kind, ERR_INPUT);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_true(site_secret_read(&site, SITE_FORWARD_KEY, text, NULL));
+    assert_string_equal(text, secret);
+}
+
 static void test_mark(void **state)
 {
     (void)state;
@@ -248,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_damaged_secret),
         cmocka_unit_test(test_mark),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

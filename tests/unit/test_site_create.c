@@ -350,10 +350,8 @@ static void test_locks(void **state)
 
 static void announce(const char *name)
 {
-    char json[200];
-    snprintf(json, sizeof json, "{\"pid\":%ld,\"addresses\":{\"mqtts\":\"127.0.0.1:8883\"}}",
-             (long)getpid());
-    assert_true(site_run_write(&shared, name, json, NULL));
+    site_run_listener_t listener = {"mqtts", "127.0.0.1:8883"};
+    assert_true(site_run_write(&shared, name, &listener, 1, NULL));
 }
 
 static void test_run_files(void **state)
@@ -376,9 +374,7 @@ static void test_run_files(void **state)
     /* another process may neither replace nor remove it */
     pid_t child = fork();
     if (child == 0) {
-        char json[64];
-        snprintf(json, sizeof json, "{\"pid\":%ld}", (long)getpid());
-        bool wrote = site_run_write(&shared, "cloud", json, NULL);
+        bool wrote = site_run_write(&shared, "cloud", NULL, 0, NULL);
         site_run_remove(&shared, "cloud");
         _exit(wrote);
     }
@@ -397,19 +393,24 @@ static void test_run_refusals(void **state)
     char text[SITE_RUN_MAX + 1];
     char path[FILE_PATH_MAX];
     const char *names[] = {"", "../cloud", "a/b", "a b", ".\n"};
-    const char *bodies[] = {"", "{}", "[1]", "{\"pid\":1}", "{\"pid\":\"x\"}", "{\"pid\":-1}"};
+    const char *bodies[] = {"", "{}", "[1]", "{\"pid\":\"x\"}", "{\"pid\":-1}", "{\"pid\":"};
+    char address[SITE_RUN_MAX + 1];
     err_t err = ERR_INIT;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        assert_false(site_run_write(&shared, names[i], "{\"pid\":1}", NULL));
+        assert_false(site_run_write(&shared, names[i], NULL, 0, NULL));
         assert_false(site_run_wait(&shared, names[i], 0, 1000, text, NULL)); /* at once */
     }
-    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
-        assert_false(site_run_write(&shared, "x", bodies[i], NULL));
-    }
+    memset(address, 'a', sizeof address - 1);
+    address[sizeof address - 1] = '\0';
+    assert_false(site_run_write(&shared, "x", &(site_run_listener_t){"mqtts", address}, 1, &err));
+    assert_int_equal(err.kind, ERR_USAGE);
     assert_true(site_path(&shared, "run/broken.json", path, NULL));
-    assert_true(file_write(path, "{\"pid\":", 7, 0644, NULL));
-    assert_false(site_run_read(&shared, "broken", text, NULL, &err));
-    assert_int_equal(err.kind, ERR_INPUT);
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        err = (err_t)ERR_INIT;
+        assert_true(file_write(path, bodies[i], strlen(bodies[i]), 0644, NULL));
+        assert_false(site_run_read(&shared, "broken", text, NULL, &err));
+        assert_int_equal(err.kind, ERR_INPUT);
+    }
 }
 
 /* A file whose process is gone, or whose pid went to another process, counts for nothing. */
