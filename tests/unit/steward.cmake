@@ -7,7 +7,7 @@ cradle_test(steward_channel
 cradle_test(steward_transfer
     SOURCES unit/test_steward_transfer.c unit/steward_fixture.c unit/steward_cloud.c
     LIBS cradle_steward_channel TIMEOUT 120)
-cradle_test(steward_owner SOURCES unit/test_steward_owner.c LIBS cradle_steward_owner)
+cradle_test(steward_owner SOURCES unit/test_steward_owner.c unit/asker.c LIBS cradle_steward_owner)
 cradle_test(steward_site
     SOURCES unit/test_steward_site.c unit/steward_fixture.c unit/steward_cloud.c
     LIBS cradle_steward_site)

@@ -7,21 +7,16 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include "asker.h"
 #include "base/file.h"
 #include "cloud/rest.h"
 #include "json/json.h"
 
-#define ANSWER_MAX (256u * 1024)
-#define PASSWORD   "correct horse"
+#define PASSWORD "correct horse"
 
 static char dir[] = "/tmp/cradle-rest-XXXXXX";
 static store_t *store;
@@ -31,8 +26,7 @@ static http_server_t *server;
 static store_device_t device;
 static char token[JWT_TOKEN_MAX];
 static char telemetry[128]; /* the prefix of the device's telemetry paths */
-static int status;
-static char answer[ANSWER_MAX]; /* body of the last answer */
+static asker_answer_t heard;
 static char pushed[256];
 static unsigned closed;
 
@@ -52,62 +46,11 @@ static void note_close(void *ctx, const store_id_t *id)
 
 /* ---- a client ---- */
 
-static int dial(void)
-{
-    const char *address = http_server_address(server);
-    struct sockaddr_in to = {.sin_family = AF_INET};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    to.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    return fd;
-}
-
-/* Runs the server's handler until the client has heard everything. */
-static size_t hear(int fd, char *out, size_t cap)
-{
-    size_t len = 0;
-    for (;;) {
-        struct pollfd fds[2] = {{.fd = http_server_fd(server), .events = POLLIN},
-                                {.fd = fd, .events = POLLIN}};
-        assert_true(poll(fds, 2, 10000) > 0);
-        if (fds[0].revents != 0) {
-            http_server_dispatch(server, 0);
-        }
-        if (fds[1].revents != 0) {
-            assert_true(len + 1 < cap);
-            ssize_t n = read(fd, out + len, cap - len - 1);
-            if (n <= 0) {
-                break;
-            }
-            len += (size_t)n;
-        }
-    }
-    out[len] = '\0';
-    return len;
-}
-
-/* Asks, and leaves the answer in `status` and `answer`. */
+/* Asks, and leaves the answer in `heard`. */
 static void ask_as(const char *bearer, const char *method, const char *path, const char *body)
 {
-    static char request[64 * 1024];
-    static char reply[ANSWER_MAX];
-    int n = snprintf(request, sizeof request,
-                     "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s%s%s"
-                     "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                     method, path, bearer != NULL ? "X-Authorization: Bearer " : "",
-                     bearer != NULL ? bearer : "", bearer != NULL ? "\r\n" : "",
-                     body != NULL ? strlen(body) : 0, body != NULL ? body : "");
-    assert_true(n > 0 && (size_t)n < sizeof request);
-    int fd = dial();
-    assert_int_equal(write(fd, request, (size_t)n), n);
-    hear(fd, reply, sizeof reply);
-    close(fd);
-    assert_int_equal(sscanf(reply, "HTTP/1.1 %d", &status), 1);
-    const char *start = strstr(reply, "\r\n\r\n");
-    assert_non_null(start);
-    snprintf(answer, sizeof answer, "%s", start + 4);
+    const asker_request_t request = {method, path, "X-Authorization", bearer, body};
+    asker_ask(server, &request, &heard);
 }
 
 static void ask(const char *method, const char *path, const char *body)
@@ -126,14 +69,14 @@ static void ask_data(const char *method, const char *rest_of, const char *body)
 static void text_of(const char *name, char *out, size_t cap)
 {
     json_token_t value;
-    assert_true(json_find(answer, strlen(answer), name, &value));
+    assert_true(json_find(heard.body, strlen(heard.body), name, &value));
     assert_true(json_string(&value, out, cap, NULL));
 }
 
 static void expect_error(int want, const char *message)
 {
     char text[512];
-    assert_int_equal(status, want);
+    assert_int_equal(heard.status, want);
     text_of("message", text, sizeof text);
     assert_string_equal(text, message);
 }
@@ -156,7 +99,7 @@ static void log_in(const char *email)
     char body[256];
     snprintf(body, sizeof body, "{\"username\":\"%s\",\"password\":\"" PASSWORD "\"}", email);
     ask_as(NULL, "POST", "/api/auth/login", body);
-    assert_int_equal(status, 200);
+    assert_int_equal(heard.status, 200);
     text_of("token", token, sizeof token);
 }
 
@@ -259,11 +202,11 @@ static void customers_see_their_own_only(void **state)
     ask("GET", "/api/tenant/devices?pageSize=1&page=0", NULL);
     expect_error(403, "You don't have permission to perform this operation!");
     ask_data("GET", "values/timeseries", NULL);
-    assert_int_equal(status, 403);
+    assert_int_equal(heard.status, 403);
     ask_data("POST", "SHARED_SCOPE", "{\"a\":1}");
-    assert_int_equal(status, 403);
+    assert_int_equal(heard.status, 403);
     ask_data("DELETE", "SHARED_SCOPE?keys=a", NULL);
-    assert_int_equal(status, 403);
+    assert_int_equal(heard.status, 403);
     assert_string_equal(pushed, "");
     assert_int_equal(closed, 0);
 }
@@ -299,17 +242,17 @@ static void a_user_of_no_customer_owns_nothing(void **state)
     store_id_format(&device.id, id);
     snprintf(path, sizeof path, "/api/device/%s", id);
     ask("GET", path, NULL);
-    assert_int_equal(status, 403);
+    assert_int_equal(heard.status, 403);
     ask_data("GET", "keys/timeseries", NULL);
-    assert_int_equal(status, 403);
+    assert_int_equal(heard.status, 403);
     snprintf(path, sizeof path, "{\"id\":{\"id\":\"%s\"},\"name\":\"x\"}", id);
     ask("POST", "/api/device", path);
-    assert_int_equal(status, 403);
+    assert_int_equal(heard.status, 403);
     ask("GET", "/api/alarms?pageSize=1&page=0", NULL);
-    assert_int_equal(status, 403);
+    assert_int_equal(heard.status, 403);
     ask("GET", "/api/customer/13814000-1dd2-11b2-8080-808080808080/devices?pageSize=1&page=0",
         NULL);
-    assert_int_equal(status, 403);
+    assert_int_equal(heard.status, 403);
 }
 
 /* ThingsBoard's trap: an alarm stays its customer's, whoever has the device now. */
@@ -335,28 +278,28 @@ static void alarms_stay_with_their_customer(void **state)
              "\"severity\":\"MAJOR\"}",
              id);
     ask_as(new, "POST", "/api/alarm", body);
-    assert_int_equal(status, 403);
+    assert_int_equal(heard.status, 403);
     ask_as(old, "POST", "/api/alarm", body);
-    assert_int_equal(status, 200);
+    assert_int_equal(heard.status, 200);
     text_of("id.id", id, sizeof id);
     snprintf(by_id, sizeof by_id, "/api/alarm/%s", id);
     store_id_format(&device.id, id);
     snprintf(of_device, sizeof of_device, "/api/alarm/DEVICE/%s?pageSize=10&page=0", id);
     give_device(&second);
     ask_as(old, "GET", by_id, NULL);
-    assert_int_equal(status, 200);
+    assert_int_equal(heard.status, 200);
     ask_as(old, "GET", of_device, NULL);
-    assert_int_equal(status, 403);
+    assert_int_equal(heard.status, 403);
     ask_as(old, "GET", "/api/alarms?pageSize=10&page=0", NULL);
-    assert_non_null(strstr(answer, "\"totalElements\":1"));
+    assert_non_null(strstr(heard.body, "\"totalElements\":1"));
     ask_as(new, "GET", by_id, NULL);
     expect_error(403, "You don't have permission to perform this operation!");
     ask_as(new, "DELETE", by_id, NULL);
-    assert_int_equal(status, 403);
+    assert_int_equal(heard.status, 403);
     ask_as(new, "GET", of_device, NULL);
-    assert_non_null(strstr(answer, "\"totalElements\":1"));
+    assert_non_null(strstr(heard.body, "\"totalElements\":1"));
     ask_as(new, "GET", "/api/alarms?pageSize=10&page=0", NULL);
-    assert_non_null(strstr(answer, "\"totalElements\":0"));
+    assert_non_null(strstr(heard.body, "\"totalElements\":0"));
 }
 
 /* ---- series ---- */
@@ -384,19 +327,19 @@ static void ranges_are_inclusive_exclusive_and_ordered(void **state)
         add_point("t", 1000 * i, whole(i));
     }
     ask_data("GET", "values/timeseries?keys=t&startTs=2000&endTs=5000", NULL);
-    assert_int_equal(status, 200);
-    assert_string_equal(answer,
+    assert_int_equal(heard.status, 200);
+    assert_string_equal(heard.body,
                         "{\"t\":[{\"ts\":4000,\"value\":\"4\"},{\"ts\":3000,\"value\":\"3\"},"
                         "{\"ts\":2000,\"value\":\"2\"}]}");
     ask_data("GET",
              "values/timeseries?keys=t,none&startTs=2000&endTs=5000&orderBy=ASC&limit=1"
              "&useStrictDataTypes=true",
              NULL);
-    assert_string_equal(answer, "{\"t\":[{\"ts\":2000,\"value\":2}]}");
+    assert_string_equal(heard.body, "{\"t\":[{\"ts\":2000,\"value\":2}]}");
     ask_data("GET", "values/timeseries?keys=t&startTs=5000&endTs=2000", NULL);
-    assert_string_equal(answer, "{}");
+    assert_string_equal(heard.body, "{}");
     ask_data("GET", "values/timeseries?keys=t&startTs=x&endTs=2000", NULL);
-    assert_int_equal(status, 400);
+    assert_int_equal(heard.status, 400);
 }
 
 static void keys_may_be_repeated(void **state)
@@ -406,12 +349,12 @@ static void keys_may_be_repeated(void **state)
     add_point("b", 2, whole(2));
     add_point("c", 3, whole(3));
     ask_data("GET", "values/timeseries?key=a&key=c", NULL);
-    assert_string_equal(answer, "{\"a\":[{\"ts\":1,\"value\":\"1\"}],"
-                                "\"c\":[{\"ts\":3,\"value\":\"3\"}]}");
+    assert_string_equal(heard.body, "{\"a\":[{\"ts\":1,\"value\":\"1\"}],"
+                                    "\"c\":[{\"ts\":3,\"value\":\"3\"}]}");
     ask_data("GET", "values/timeseries?startTs=0&endTs=9", NULL);
-    assert_string_equal(answer, "{\"a\":[{\"ts\":1,\"value\":\"1\"}],"
-                                "\"b\":[{\"ts\":2,\"value\":\"2\"}],"
-                                "\"c\":[{\"ts\":3,\"value\":\"3\"}]}");
+    assert_string_equal(heard.body, "{\"a\":[{\"ts\":1,\"value\":\"1\"}],"
+                                    "\"b\":[{\"ts\":2,\"value\":\"2\"}],"
+                                    "\"c\":[{\"ts\":3,\"value\":\"3\"}]}");
 }
 
 /* Ends of a range are anybody's numbers: no overflow, no endless loop. */
@@ -425,19 +368,19 @@ static void absurd_ranges_are_refused(void **state)
     ask_data("GET",
              "values/timeseries?keys=t&startTs=" LOW "&endTs=" HIGH "&agg=SUM&interval=" HIGH,
              NULL);
-    assert_int_equal(status, 400);
-    assert_string_equal(answer, "Incorrect TsKvQuery. Number of intervals is too high");
+    assert_int_equal(heard.status, 400);
+    assert_string_equal(heard.body, "Incorrect TsKvQuery. Number of intervals is too high");
     ask_data("GET", "values/timeseries?keys=t&startTs=0&endTs=" HIGH "&agg=SUM&interval=1", NULL);
-    assert_int_equal(status, 400);
+    assert_int_equal(heard.status, 400);
     ask_data("GET", "values/timeseries?keys=t&startTs=" LOW "&endTs=" HIGH, NULL);
-    assert_int_equal(status, 200);
-    assert_string_equal(answer,
+    assert_int_equal(heard.status, 200);
+    assert_string_equal(heard.body,
                         "{\"t\":[{\"ts\":1000,\"value\":\"2\"},{\"ts\":-5,\"value\":\"1\"}]}");
     ask_data("GET", "values/timeseries?keys=t&startTs=0&endTs=" HIGH "&agg=SUM&interval=" HIGH,
              NULL);
-    assert_string_equal(answer, "{\"t\":[{\"ts\":4611686018427387903,\"value\":\"2\"}]}");
+    assert_string_equal(heard.body, "{\"t\":[{\"ts\":4611686018427387903,\"value\":\"2\"}]}");
     ask_data("GET", "values/timeseries?keys=t&startTs=0&endTs=9&limit=0", NULL);
-    assert_int_equal(status, 400);
+    assert_int_equal(heard.status, 400);
 }
 
 static void sums_without_end_stay_json(void **state)
@@ -451,9 +394,9 @@ static void sums_without_end_stay_json(void **state)
              "values/timeseries?keys=d,i&startTs=0&endTs=10&agg=SUM&interval=10"
              "&useStrictDataTypes=true",
              NULL);
-    assert_int_equal(status, 200);
-    assert_string_equal(answer, "{\"d\":[{\"ts\":5,\"value\":null}],"
-                                "\"i\":[{\"ts\":5,\"value\":1.8446744073709552E19}]}");
+    assert_int_equal(heard.status, 200);
+    assert_string_equal(heard.body, "{\"d\":[{\"ts\":5,\"value\":null}],"
+                                    "\"i\":[{\"ts\":5,\"value\":1.8446744073709552E19}]}");
 }
 
 /* A wipe names many keys at once: none may be passed over. */
@@ -469,12 +412,12 @@ static void all_named_keys_are_deleted(void **state)
     }
     assert_true(store_commit(store, NULL));
     ask_data("DELETE", path, NULL);
-    assert_int_equal(status, 200);
-    assert_string_equal(answer, "");
+    assert_int_equal(heard.status, 200);
+    assert_string_equal(heard.body, "");
     ask_data("GET", "keys/timeseries", NULL);
-    assert_string_equal(answer, "[]");
+    assert_string_equal(heard.body, "[]");
     ask_data("GET", "values/timeseries?keys=k399&startTs=0&endTs=9999", NULL);
-    assert_string_equal(answer, "{}");
+    assert_string_equal(heard.body, "{}");
 }
 
 static void deletion_says_what_is_missing(void **state)
@@ -482,15 +425,15 @@ static void deletion_says_what_is_missing(void **state)
     (void)state;
     add_point("t", 1000, whole(1));
     ask_data("DELETE", "timeseries/delete?startTs=0&endTs=9", NULL);
-    assert_int_equal(status, 400);
-    assert_string_equal(answer, "Empty keys: []");
+    assert_int_equal(heard.status, 400);
+    assert_string_equal(heard.body, "Empty keys: []");
     ask_data("DELETE", "timeseries/delete?keys=t&startTs=0", NULL);
-    assert_int_equal(status, 400);
+    assert_int_equal(heard.status, 400);
     ask_data("DELETE", "SERVER_SCOPE", NULL);
-    assert_int_equal(status, 400);
-    assert_string_equal(answer, "Empty keys: []");
+    assert_int_equal(heard.status, 400);
+    assert_string_equal(heard.body, "Empty keys: []");
     ask_data("GET", "keys/timeseries", NULL);
-    assert_string_equal(answer, "[\"t\"]");
+    assert_string_equal(heard.body, "[\"t\"]");
 }
 
 /* ---- attributes ---- */
@@ -499,17 +442,17 @@ static void shared_attributes_are_pushed(void **state)
 {
     (void)state;
     ask_data("POST", "SHARED_SCOPE", "{\"interval\":60,\"fw\":\"2.0\"}");
-    assert_int_equal(status, 200);
+    assert_int_equal(heard.status, 200);
     assert_string_equal(pushed, "{\"interval\":60,\"fw\":2.0}");
     pushed[0] = '\0';
     ask_data("DELETE", "SHARED_SCOPE?keys=interval,absent", NULL);
-    assert_int_equal(status, 200);
+    assert_int_equal(heard.status, 200);
     assert_string_equal(pushed, "{\"deleted\":[\"interval\",\"absent\"]}");
     pushed[0] = '\0';
     ask_data("GET", "keys/attributes/SHARED_SCOPE", NULL);
-    assert_string_equal(answer, "[\"fw\"]");
+    assert_string_equal(heard.body, "[\"fw\"]");
     ask_data("POST", "attributes/SERVER_SCOPE", "{\"interval\":60}");
-    assert_int_equal(status, 200);
+    assert_int_equal(heard.status, 200);
     assert_string_equal(pushed, "");
 }
 
@@ -530,14 +473,14 @@ static void wrong_attributes_change_nothing(void **state)
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         ask_data("POST", wrong[i].path, wrong[i].body);
-        assert_int_equal(status, 400);
+        assert_int_equal(heard.status, 400);
         if (wrong[i].text != NULL) {
-            assert_string_equal(answer, wrong[i].text);
+            assert_string_equal(heard.body, wrong[i].text);
         }
     }
     assert_string_equal(pushed, "");
     ask_data("GET", "values/attributes/SHARED_SCOPE", NULL);
-    assert_string_equal(answer, "[]");
+    assert_string_equal(heard.body, "[]");
 }
 
 static void a_deleted_device_is_gone(void **state)
@@ -549,8 +492,8 @@ static void a_deleted_device_is_gone(void **state)
     store_id_format(&device.id, id);
     snprintf(path, sizeof path, "/api/device/%s", id);
     ask("DELETE", path, NULL);
-    assert_int_equal(status, 200);
-    assert_string_equal(answer, "");
+    assert_int_equal(heard.status, 200);
+    assert_string_equal(heard.body, "");
     assert_int_equal(closed, 1);
     snprintf(message, sizeof message, "Device with id [%s] is not found", id);
     ask("GET", path, NULL);
@@ -559,8 +502,8 @@ static void a_deleted_device_is_gone(void **state)
     expect_error(404, message);
     assert_int_equal(closed, 1);
     ask_data("GET", "keys/timeseries", NULL);
-    assert_int_equal(status, 404);
-    assert_string_equal(answer, "Device with requested id wasn't found!");
+    assert_int_equal(heard.status, 404);
+    assert_string_equal(heard.body, "Device with requested id wasn't found!");
 }
 
 #define WITH_CLOUD(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)

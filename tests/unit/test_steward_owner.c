@@ -6,18 +6,15 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
 
+#include "asker.h"
 #include "base/bytes.h"
 #include "json/json.h"
 #include "statement/ticket.h"
@@ -33,9 +30,7 @@ static http_server_t *server;
 static int64_t now_s;
 static char alice[64];
 static char bob[64];
-static int status;
-static char head[4096];
-static char answer[64 * 1024];
+static asker_answer_t heard;
 static uint8_t ticket_key[32];
 
 static int64_t tell_now(void *ctx)
@@ -53,68 +48,17 @@ static void handle(void *ctx, http_request_t *request)
 
 /* ---- a client ---- */
 
-static int dial(void)
-{
-    const char *address = http_server_address(server);
-    struct sockaddr_in to = {.sin_family = AF_INET};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    to.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    return fd;
-}
-
-static size_t hear(int fd, char *out, size_t cap)
-{
-    size_t len = 0;
-    for (;;) {
-        struct pollfd fds[2] = {{.fd = http_server_fd(server), .events = POLLIN},
-                                {.fd = fd, .events = POLLIN}};
-        assert_true(poll(fds, 2, 10000) > 0);
-        if (fds[0].revents != 0) {
-            http_server_dispatch(server, 0);
-        }
-        if (fds[1].revents != 0) {
-            assert_true(len + 1 < cap);
-            ssize_t n = read(fd, out + len, cap - len - 1);
-            if (n <= 0) {
-                break;
-            }
-            len += (size_t)n;
-        }
-    }
-    out[len] = '\0';
-    return len;
-}
-
-/* Asks, and leaves the answer in `status`, `head` and `answer`. */
+/* Asks, and leaves the answer in `heard`. */
 static void ask(const char *bearer, const char *method, const char *path, const char *body)
 {
-    static char request[8192];
-    static char reply[64 * 1024];
-    int n = snprintf(request, sizeof request,
-                     "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s%s%s"
-                     "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                     method, path, bearer != NULL ? "Authorization: Bearer " : "",
-                     bearer != NULL ? bearer : "", bearer != NULL ? "\r\n" : "",
-                     body != NULL ? strlen(body) : 0, body != NULL ? body : "");
-    assert_true(n > 0 && (size_t)n < sizeof request);
-    int fd = dial();
-    assert_int_equal(write(fd, request, (size_t)n), n);
-    hear(fd, reply, sizeof reply);
-    close(fd);
-    assert_int_equal(sscanf(reply, "HTTP/1.1 %d", &status), 1);
-    char *start = strstr(reply, "\r\n\r\n");
-    assert_non_null(start);
-    snprintf(head, sizeof head, "%.*s", (int)(start - reply), reply);
-    snprintf(answer, sizeof answer, "%s", start + 4);
+    const asker_request_t request = {method, path, "Authorization", bearer, body};
+    asker_ask(server, &request, &heard);
 }
 
 static void text_of(const char *name, char *out, size_t cap)
 {
     json_token_t value;
-    assert_true(json_find(answer, strlen(answer), name, &value));
+    assert_true(json_find(heard.body, strlen(heard.body), name, &value));
     assert_true(json_string(&value, out, cap, NULL));
 }
 
@@ -122,7 +66,7 @@ static int64_t number_of(const char *name)
 {
     json_token_t value;
     int64_t number;
-    assert_true(json_find(answer, strlen(answer), name, &value));
+    assert_true(json_find(heard.body, strlen(heard.body), name, &value));
     assert_true(json_i64(&value, &number));
     return number;
 }
@@ -130,7 +74,7 @@ static int64_t number_of(const char *name)
 static void expect_error(int want, const char *part)
 {
     char text[512];
-    assert_int_equal(status, want);
+    assert_int_equal(heard.status, want);
     text_of("error", text, sizeof text);
     assert_non_null(strstr(text, part));
 }
@@ -204,7 +148,7 @@ static void other_paths_are_not_ours(void **state)
                                         "/bundle",     "/receipt",     "/API/login"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         ask(alice, "GET", paths[i], NULL);
-        assert_int_equal(status, 418);
+        assert_int_equal(heard.status, 418);
     }
 }
 
@@ -249,15 +193,15 @@ static void login_gives_a_token_for_thirty_days(void **state)
     (void)state;
     char token[64];
     log_in("alice", "correct horse");
-    assert_int_equal(status, 200);
-    assert_non_null(strstr(head, "no-store"));
+    assert_int_equal(heard.status, 200);
+    assert_non_null(strstr(heard.head, "no-store"));
     text_of("token", token, sizeof token);
     assert_int_equal(strlen(token), 43);
     assert_string_not_equal(token, alice);
     assert_int_equal(number_of("expires"), NOW + 30 * 86400);
     now_s = NOW + 30 * 86400 - 1;
     ask(token, "GET", "/api/devices", NULL);
-    assert_int_equal(status, 200);
+    assert_int_equal(heard.status, 200);
     now_s++;
     ask(token, "GET", "/api/devices", NULL);
     expect_error(401, "log in");
@@ -270,7 +214,7 @@ static void new_password_logs_out(void **state)
     ask(alice, "GET", "/api/devices", NULL);
     expect_error(401, "log in");
     ask(bob, "GET", "/api/devices", NULL);
-    assert_int_equal(status, 200);
+    assert_int_equal(heard.status, 200);
 }
 
 static void bad_bodies_are_refused(void **state)
@@ -287,7 +231,7 @@ static void bad_bodies_are_refused(void **state)
     char big[2000];
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         ask(NULL, "POST", "/api/login", bodies[i]);
-        assert_int_equal(status, 400);
+        assert_int_equal(heard.status, 400);
     }
     int n =
         snprintf(big, sizeof big, "{\"name\":\"alice\",\"password\":\"correct horse\",\"x\":\"");
@@ -312,14 +256,14 @@ static void guessing_gets_slow(void **state)
     }
     log_in("alice", "correct horse");
     expect_error(429, "wait");
-    assert_non_null(strstr(head, "Retry-After: 1"));
+    assert_non_null(strstr(heard.head, "Retry-After: 1"));
     log_in("bob", "battery staple"); /* the same address, another account */
-    assert_int_equal(status, 200);
+    assert_int_equal(heard.status, 200);
     ask(alice, "GET", "/api/devices", NULL); /* who is logged in does not notice */
-    assert_int_equal(status, 200);
+    assert_int_equal(heard.status, 200);
     usleep(1050000);
     log_in("alice", "correct horse");
-    assert_int_equal(status, 200);
+    assert_int_equal(heard.status, 200);
 }
 
 static void unknown_account_is_answered_alike(void **state)
@@ -327,10 +271,10 @@ static void unknown_account_is_answered_alike(void **state)
     (void)state;
     char first[256];
     log_in("alice", "wrong horse");
-    snprintf(first, sizeof first, "%s", answer);
+    snprintf(first, sizeof first, "%s", heard.body);
     log_in("nobody", "wrong horse");
-    assert_int_equal(status, 401);
-    assert_string_equal(answer, first);
+    assert_int_equal(heard.status, 401);
+    assert_string_equal(heard.body, first);
 }
 
 /* ---- the guard ---- */
@@ -413,7 +357,7 @@ static void ticket_is_bound_to_device_and_epoch(void **state)
     for (int i = 0; i < 2; i++) {
         ask(alice, "POST", "/api/ticket",
             "{\"sn\":\"SN-000001\",\"ep\":\"AQIDAAAAAAAAAAAAAAAAAA\"}");
-        assert_int_equal(status, 200);
+        assert_int_equal(heard.status, 200);
         assert_int_equal(number_of("expires"), NOW + 86400);
         text_of("ticket", text, sizeof text);
         assert_int_equal(jws_open(JWS_TICKET, text, strlen(text), &jws), JWS_OK);
@@ -443,7 +387,7 @@ static void expect_device(const char *as, const char *whose, const char *how)
 {
     char text[64];
     ask(as, "GET", "/api/device?sn=SN-000001", NULL);
-    assert_int_equal(status, 200);
+    assert_int_equal(heard.status, 200);
     text_of("sn", text, sizeof text);
     assert_string_equal(text, "SN-000001");
     text_of("owner", text, sizeof text);
@@ -480,7 +424,7 @@ static void device_says_whose_and_how(void **state)
     put_epoch("SN-000001", true);
     expect_device(alice, "you", "streaming");
     expect_device(bob, "somebody", "streaming");
-    assert_null(strstr(answer, "alice"));
+    assert_null(strstr(heard.body, "alice"));
     /* a renewal is no handover; a claim is, in its epoch */
     key.standing = OWNERSHIP_KEY_GRANTED;
     key.by_claim = false;
@@ -510,24 +454,24 @@ static void devices_are_the_callers(void **state)
 {
     (void)state;
     ask(alice, "GET", "/api/devices", NULL);
-    assert_int_equal(status, 200);
-    assert_string_equal(answer, "{\"devices\":[]}");
+    assert_int_equal(heard.status, 200);
+    assert_string_equal(heard.body, "{\"devices\":[]}");
     put_unit("SN-000001", "alice");
     put_unit("SN-000002", "bob");
     put_unit("SN-000003", "alice");
     put_epoch("SN-000003", true);
     ask(alice, "GET", "/api/devices", NULL);
-    assert_string_equal(answer, "{\"devices\":[{\"sn\":\"SN-000001\",\"state\":\"held\"},"
-                                "{\"sn\":\"SN-000003\",\"state\":\"streaming\"}]}");
+    assert_string_equal(heard.body, "{\"devices\":[{\"sn\":\"SN-000001\",\"state\":\"held\"},"
+                                    "{\"sn\":\"SN-000003\",\"state\":\"streaming\"}]}");
     for (int i = 100; i < 400; i++) { /* more than the first piece of memory */
         char sn[16];
         snprintf(sn, sizeof sn, "SN-000%d", i);
         put_unit(sn, "bob");
     }
     ask(bob, "GET", "/api/devices", NULL);
-    assert_int_equal(status, 200);
-    assert_true(json_valid(answer, strlen(answer)));
-    assert_non_null(strstr(answer, "SN-000399"));
+    assert_int_equal(heard.status, 200);
+    assert_true(json_valid(heard.body, strlen(heard.body)));
+    assert_non_null(strstr(heard.body, "SN-000399"));
 }
 
 static void only_the_owner_releases(void **state)
@@ -543,8 +487,8 @@ static void only_the_owner_releases(void **state)
     assert_true(record_unit_get(record, "SN-000001", &unit, &found, NULL));
     assert_int_equal(unit.consent, OWNERSHIP_NO_CONSENT);
     ask(alice, "POST", "/api/release", "{\"sn\":\"SN-000001\"}");
-    assert_int_equal(status, 200);
-    assert_string_equal(answer, "{}");
+    assert_int_equal(heard.status, 200);
+    assert_string_equal(heard.body, "{}");
     assert_true(record_unit_get(record, "SN-000001", &unit, &found, NULL));
     assert_int_equal(unit.consent, OWNERSHIP_RELEASED);
     assert_string_equal(unit.owner, "alice");
@@ -565,8 +509,8 @@ static void codes_are_compared_and_slowed(void **state)
     unit.has_code = false;
     assert_true(record_unit_put(record, &unit, NULL));
     ask(alice, "POST", "/api/code", "{\"sn\":\"SN-000001\",\"code\":\"K7WQ2M9X\"}");
-    assert_int_equal(status, 200);
-    assert_string_equal(answer, "{}");
+    assert_int_equal(heard.status, 200);
+    assert_string_equal(heard.body, "{}");
     assert_true(record_codes(record, "SN-000001", codes, &count, NULL));
     assert_int_equal(count, 1);
     assert_string_equal(codes[0].by, "alice");
@@ -583,7 +527,7 @@ static void codes_are_compared_and_slowed(void **state)
     ask(alice, "POST", "/api/code", "{\"sn\":\"SN-000001\",\"code\":\"K7WQ2M9X\"}");
     expect_error(429, "wait");
     ask(bob, "POST", "/api/code", "{\"sn\":\"SN-000001\",\"code\":\"K7WQ2M9X\"}");
-    assert_int_equal(status, 200);
+    assert_int_equal(heard.status, 200);
     assert_true(record_codes(record, "SN-000001", codes, &count, NULL));
     assert_int_equal(count, 2);
 }
@@ -598,17 +542,17 @@ static void receipts_are_found_by_former_owner_and_link(void **state)
     char path[64];
     assert_true(record_receipt_put(record, &transfer, "head.body.sig", link, NOW, NOW + 100, NULL));
     ask(bob, "GET", "/api/receipts", NULL);
-    assert_string_equal(answer, "{\"receipts\":[]}");
+    assert_string_equal(heard.body, "{\"receipts\":[]}");
     ask(alice, "GET", "/api/receipts", NULL);
-    assert_int_equal(status, 200);
+    assert_int_equal(heard.status, 200);
     text_of("receipts.0.sn", path, sizeof path);
     assert_string_equal(path, "SN-000001");
     assert_int_equal(number_of("receipts.0.issued"), NOW);
     text_of("receipts.0.link", path, sizeof path);
     ask(NULL, "GET", path, NULL);
-    assert_int_equal(status, 200);
-    assert_string_equal(answer, "head.body.sig");
-    assert_non_null(strstr(head, "text/plain"));
+    assert_int_equal(heard.status, 200);
+    assert_string_equal(heard.body, "head.body.sig");
+    assert_non_null(strstr(heard.head, "text/plain"));
     ask(NULL, "GET", "/receipt/00112233445566778899aabbccddeefe", NULL);
     expect_error(404, "no such receipt");
     ask(NULL, "GET", "/receipt/", NULL);
