@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Telemetry: time stamps, window, outbox, counting; config and RPC. */
+/* Telemetry: time stamps, window, outbox, counting. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,157 +8,7 @@
 
 #include <cmocka.h>
 
-#include "core_fake.h"
-
-/* -- a product: a counter, two RPCs, one config key -------------------------------------------- */
-
-static int samples;
-static int level;
-static bool oversize;
-
-static void sample(void *ctx, json_writer_t *values)
-{
-    (void)ctx;
-    samples++;
-    json_key(values, "n");
-    json_put_i64(values, samples);
-    for (int i = 0; oversize && i < 100; i++) {
-        json_key(values, "long_name");
-        json_put_i64(values, i);
-    }
-}
-
-static bool rpc_echo(void *ctx, const json_token_t *params, json_writer_t *answer)
-{
-    (void)ctx;
-    json_put_raw(answer, params->text, params->len);
-    return true;
-}
-
-static bool rpc_fails(void *ctx, const json_token_t *params, json_writer_t *answer)
-{
-    (void)ctx;
-    (void)params;
-    json_object(answer);
-    return false;
-}
-
-static bool rpc_unfinished(void *ctx, const json_token_t *params, json_writer_t *answer)
-{
-    (void)ctx;
-    (void)params;
-    json_object(answer);
-    return true;
-}
-
-static bool rpc_tells(void *ctx, const json_token_t *params, json_writer_t *answer)
-{
-    world_t *world = ctx;
-    (void)params;
-    json_put_i64(answer, cradle_device_telemetry(&world->device, "{\"said\":1}", 10, world->now));
-    return true;
-}
-
-static bool set_level(void *ctx, const json_token_t *value)
-{
-    int64_t to = 0;
-    (void)ctx;
-    if (value != NULL && (!json_i64(value, &to) || to < 0 || to > 100)) {
-        return false;
-    }
-    level = (int)to;
-    return true;
-}
-
-static char label[40];
-
-static bool set_label(void *ctx, const json_token_t *value)
-{
-    (void)ctx;
-    label[0] = '\0';
-    return value == NULL || json_string(value, label, sizeof label, NULL);
-}
-
-static const cradle_rpc_t RPCS[] = {
-    {"echo", rpc_echo},
-    {"fails", rpc_fails},
-    {"unfinished", rpc_unfinished},
-    {"tells", rpc_tells},
-};
-static const cradle_config_t CONFIGS[] = {{"level", set_level}, {"label.x", set_label}};
-
-static cradle_product_t product = {
-    .rpcs = RPCS, .rpc_count = 4, .configs = CONFIGS, .config_count = 2};
-
-static int setup(void **state)
-{
-    static world_t world;
-    samples = 0;
-    level = 0;
-    oversize = false;
-    label[0] = '\0';
-    product.sample = NULL;
-    product.ctx = &world;
-    world_init(&world, fake_new(7), &product);
-    world_provision(&world);
-    *state = &world;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fake_free(((world_t *)*state)->fake);
-    return 0;
-}
-
-static void queue(world_t *w, int n)
-{
-    char text[32];
-    snprintf(text, sizeof text, "{\"n\":%d}", n);
-    assert_int_equal(cradle_device_telemetry(&w->device, text, strlen(text), w->now),
-                     CRADLE_QUEUED);
-}
-
-/* Online with everything acknowledged, nothing to do. */
-static void calm(world_t *w)
-{
-    world_online(w);
-    while (world_next(w)) {
-        if (w->action.type == CRADLE_ACTION_PUBLISH && w->action.u.publish.qos == 1) {
-            world_ack(w, w->action.u.publish.token);
-        }
-    }
-    world_message(w, "v1/devices/me/attributes/response/1", "{}");
-    world_drain(w);
-    assert_int_equal(world_status(w).in_flight, 0);
-    assert_int_equal(world_status(w).ignored, 0);
-}
-
-static void lose(world_t *w)
-{
-    world_cloud_down(w, CRADLE_DOWN_OUTAGE, false);
-}
-
-/* The time stamp and the counter of element `index` of a telemetry message. */
-static int64_t number_at(const char *payload, const char *path)
-{
-    json_token_t token;
-    int64_t value = -1;
-    if (!json_find(payload, strlen(payload), path, &token) || !json_i64(&token, &value)) {
-        fail_msg("no %s in %s", path, payload);
-    }
-    return value;
-}
-
-static void expect_telemetry(world_t *w)
-{
-    world_expect(w, CRADLE_ACTION_PUBLISH);
-    while (strcmp(w->topic, "v1/devices/me/telemetry") != 0) {
-        world_expect(w, CRADLE_ACTION_PUBLISH);
-    }
-    assert_int_equal(w->action.u.publish.qos, 1);
-    assert_int_not_equal(w->action.u.publish.token, 0);
-}
+#include "core_product.h"
 
 /* -- time stamps ------------------------------------------------------------------------------- */
 
@@ -200,7 +50,7 @@ static void clock_set_back(void **state)
 static void clock_wraps(void **state)
 {
     world_t *w = *state;
-    product.sample = sample;
+    core_product.sample = core_sample;
     w->now = 0xffffffffu - 4999;
     world_online(w);
     world_drain(w);
@@ -278,7 +128,7 @@ static void undatable_is_counted_once(void **state)
         bool cut = true;
         for (int n = 0; cut; n++) {
             static world_t w;
-            world_init(&w, fake_new(9), &product);
+            world_init(&w, fake_new(9), &core_product);
             world_provision(&w);
             world_boot(&w);
             for (int i = 0; i < 10; i++) {
@@ -404,11 +254,11 @@ static void lost_acks_are_sent_again(void **state)
 static void overflow_is_counted_exactly(void **state)
 {
     world_t *w = *state;
-    product.sample = sample;
+    core_product.sample = core_sample;
     w->fake->bound = 500;
     calm(w);
     lose(w);
-    int first = samples;
+    int first = unit.samples;
     for (int i = 0; i < 20000; i++) {
         world_wait(w, CRADLE_CLOUD_CAP_MS);
         world_drain(w);
@@ -416,11 +266,11 @@ static void overflow_is_counted_exactly(void **state)
     lose(w); /* the last attempt fails as well */
     int stored = (int)w->fake->count;
     uint64_t dropped = world_status(w).dropped;
-    assert_true(samples - first > 5000);
-    assert_int_equal(dropped, samples - first - stored);
+    assert_true(unit.samples - first > 5000);
+    assert_int_equal(dropped, unit.samples - first - stored);
 
     world_reconnect(w);
-    int expected = samples - ((int)w->fake->count - 1) + 1; /* one is the health record */
+    int expected = unit.samples - ((int)w->fake->count - 1) + 1; /* one is the health record */
     dropped = world_status(w).dropped;
     bool reported = false;
     int64_t last = 0;
@@ -449,7 +299,7 @@ static void overflow_is_counted_exactly(void **state)
         }
         world_ack(w, w->action.u.publish.token);
     }
-    assert_int_equal(expected, samples + 1);
+    assert_int_equal(expected, unit.samples + 1);
     assert_true(reported);
     assert_int_equal(w->fake->count, 0);
     /* The count goes on over a reboot. */
@@ -668,10 +518,10 @@ static void foreign_records_are_skipped(void **state)
 static void sampling_keeps_its_period(void **state)
 {
     world_t *w = *state;
-    product.sample = sample;
+    core_product.sample = core_sample;
     calm(w);
     uint64_t begun = w->now;
-    int before = samples;
+    int before = unit.samples;
     while (w->now < begun + 60000) {
         world_wait(w, 1000);
         while (world_next(w)) {
@@ -680,15 +530,15 @@ static void sampling_keeps_its_period(void **state)
             }
         }
     }
-    assert_in_range(samples - before, 59, 61);
+    assert_in_range(unit.samples - before, 59, 61);
     /* A sample that is too large is the product's mistake: counted, and life goes on. */
-    oversize = true;
+    unit.oversize = true;
     world_tick(w, 1000);
-    oversize = false;
+    unit.oversize = false;
     assert_int_equal(world_status(w).dropped, 1);
-    before = samples;
+    before = unit.samples;
     world_tick(w, 1000);
-    assert_int_equal(samples, before + 1);
+    assert_int_equal(unit.samples, before + 1);
 }
 
 static void health_comes_each_minute(void **state)
@@ -703,246 +553,6 @@ static void health_comes_each_minute(void **state)
     world_tick(w, CRADLE_HEALTH_MS);
     assert_int_equal(w->fake->count, 1); /* the one under way; none is made offline */
 }
-
-/* -- config ------------------------------------------------------------------------------------ */
-
-static void asks_until_answered(void **state)
-{
-    world_t *w = *state;
-    world_online(w);
-    world_expect(w, CRADLE_ACTION_PUBLISH);
-    assert_string_equal(w->topic, "v1/devices/me/attributes/request/1");
-    assert_string_equal(w->payload, "{\"sharedKeys\":\"telemetry_period_ms,level,label.x\"}");
-    world_drain(w);
-    for (int i = 1; i < CRADLE_ASK_TIMES; i++) {
-        char topic[64];
-        world_tick(w, CRADLE_ASK_AGAIN_MS);
-        world_expect(w, CRADLE_ACTION_PUBLISH);
-        snprintf(topic, sizeof topic, "v1/devices/me/attributes/request/%d", i + 1);
-        assert_string_equal(w->topic, topic);
-        world_quiet(w);
-    }
-    /* An answer to an older question is not taken, the last one is. */
-    world_message(w, "v1/devices/me/attributes/response/1", "{\"shared\":{\"level\":5}}");
-    assert_int_equal(level, 0);
-    world_message(w, "v1/devices/me/attributes/response/3", "{\"shared\":{\"level\":6}}");
-    assert_int_equal(level, 6);
-    world_tick(w, CRADLE_ASK_AGAIN_MS * 2);
-    world_quiet(w);
-}
-
-static void config_is_kept(void **state)
-{
-    world_t *w = *state;
-    calm(w);
-    world_message(w, "v1/devices/me/attributes",
-                  "{\"level\":42,\"telemetry_period_ms\":2500,\"other\":[1,{\"level\":9}],"
-                  "\"label.x\":\"a \\\"b\\\"\"}");
-    assert_int_equal(level, 42);
-    assert_string_equal(label, "a \"b\"");
-    assert_int_equal(world_status(w).period_ms, 2500);
-    world_expect(w, CRADLE_ACTION_PUBLISH); /* the effective period is reported */
-    assert_int_equal(number_at(w->payload, "telemetry_period_ms"), 2500);
-    unsigned writes = w->fake->writes;
-    world_message(w, "v1/devices/me/attributes", "{\"level\":42}");
-    assert_int_equal(w->fake->writes, writes); /* nothing new: nothing written */
-    level = 0;
-    label[0] = '\0';
-    world_boot(w);
-    assert_int_equal(level, 42);
-    assert_string_equal(label, "a \"b\"");
-    assert_int_equal(world_status(w).period_ms, 2500);
-    /* Deleted while the device was away: the answer does not have it. */
-    calm(w);
-    assert_int_equal(level, 0);
-    assert_int_equal(world_status(w).period_ms, CRADLE_PERIOD_MS);
-    world_boot(w);
-    assert_int_equal(world_status(w).period_ms, CRADLE_PERIOD_MS);
-}
-
-static void config_is_bounded(void **state)
-{
-    static const struct {
-        const char *json;
-        uint32_t period;
-        unsigned ignored;
-    } cases[] = {
-        {"{\"telemetry_period_ms\":1}", CRADLE_PERIOD_MIN_MS, 0},
-        {"{\"telemetry_period_ms\":-5}", CRADLE_PERIOD_MIN_MS, 0},
-        {"{\"telemetry_period_ms\":9223372036854775807}", CRADLE_PERIOD_MAX_MS, 0},
-        {"{\"telemetry_period_ms\":\"2000\"}", CRADLE_PERIOD_MAX_MS, 1},
-        {"{\"telemetry_period_ms\":1.5}", CRADLE_PERIOD_MAX_MS, 1},
-        {"{\"telemetry_period_ms\":1e3}", CRADLE_PERIOD_MAX_MS, 1},
-        {"{\"telemetry_period_ms\":true}", CRADLE_PERIOD_MAX_MS, 1},
-        {"{\"telemetry_period_ms\":99999999999999999999}", CRADLE_PERIOD_MAX_MS, 1},
-        {"{\"telemetry_period_ms\":5000", CRADLE_PERIOD_MAX_MS, 1},
-        {"[{\"telemetry_period_ms\":5000}]", CRADLE_PERIOD_MAX_MS, 0},
-        {"{\"deleted\":[\"x\",\"telemetry_period_ms\"]}", CRADLE_PERIOD_MS, 0},
-        {"{\"telemetry_period_ms\":5000}", 5000, 0},
-        {"{\"telemetry_period_ms\":null}", CRADLE_PERIOD_MS, 0},
-    };
-    world_t *w = *state;
-    calm(w);
-    unsigned ignored = 0;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        world_message(w, "v1/devices/me/attributes", cases[i].json);
-        world_drain(w);
-        ignored += cases[i].ignored;
-        assert_int_equal(world_status(w).period_ms, cases[i].period);
-        assert_int_equal(world_status(w).ignored, ignored);
-    }
-    /* Refused by the product: the one before stays, also after a reboot. */
-    world_message(w, "v1/devices/me/attributes", "{\"level\":7}");
-    world_message(w, "v1/devices/me/attributes", "{\"level\":101}");
-    assert_int_equal(level, 7);
-    level = 0;
-    world_boot(w);
-    assert_int_equal(level, 7);
-}
-
-static void long_values_are_refused(void **state)
-{
-    world_t *w = *state;
-    char json[CRADLE_CONFIG_MAX + 64];
-    calm(w);
-    int len = snprintf(json, sizeof json, "{\"label.x\":\"");
-    memset(json + len, ' ', CRADLE_CONFIG_MAX - 1);
-    memcpy(json + len + CRADLE_CONFIG_MAX - 1, "\"}", 3);
-    world_message(w, "v1/devices/me/attributes", json);
-    assert_int_equal(world_status(w).ignored, 1);
-}
-
-/* -- RPC --------------------------------------------------------------------------------------- */
-
-static void rpc_is_answered(void **state)
-{
-    static const char *const cases[][2] = {
-        {"{\"method\":\"echo\",\"params\":{\"on\":true}}", "{\"on\":true}"},
-        {"{\"method\":\"echo\",\"params\":null}", "null"},
-        {"{\"method\":\"echo\"}", "null"},
-        {"{\"method\":\"unheard\",\"params\":1}", "{\"error\":\"unknown method\"}"},
-        {"{\"method\":\"fails\"}", "{\"error\":\"failed\"}"},
-        {"{\"method\":\"unfinished\"}", "{\"error\":\"the answer is too long, or no answer\"}"},
-    };
-    world_t *w = *state;
-    calm(w);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char topic[64];
-        snprintf(topic, sizeof topic, "v1/devices/me/rpc/request/%zu", i * 1000);
-        world_message(w, topic, cases[i][0]);
-        world_expect(w, CRADLE_ACTION_PUBLISH);
-        snprintf(topic, sizeof topic, "v1/devices/me/rpc/response/%zu", i * 1000);
-        assert_string_equal(w->topic, topic);
-        assert_string_equal(w->payload, cases[i][1]);
-        assert_int_equal(w->action.u.publish.qos, 0);
-        world_quiet(w);
-    }
-    assert_int_equal(world_status(w).ignored, 0);
-}
-
-static void garbage_is_ignored(void **state)
-{
-    static const char *const cases[][2] = {
-        {"v1/devices/me/rpc/request/", "{\"method\":\"echo\"}"},
-        {"v1/devices/me/rpc/request/x", "{\"method\":\"echo\"}"},
-        {"v1/devices/me/rpc/request/-1", "{\"method\":\"echo\"}"},
-        {"v1/devices/me/rpc/request/2147483648", "{\"method\":\"echo\"}"},
-        {"v1/devices/me/rpc/request/99999999999", "{\"method\":\"echo\"}"},
-        {"v1/devices/me/rpc/request/1", "{\"method\":5}"},
-        {"v1/devices/me/rpc/request/1", "{}"},
-        {"v1/devices/me/rpc/request/1", ""},
-        {"v1/devices/me/rpc/request/1", "not json"},
-        {"v1/devices/me/rpc/request/1/2", "{\"method\":\"echo\"}"},
-        {"v1/devices/me/attributes/x", "{\"level\":9}"},
-        {"v1/devices/me/attribute", "{\"level\":9}"},
-        {"", "{}"},
-        {"v2/fw/error", "\"NOT_FOUND\""},
-    };
-    world_t *w = *state;
-    calm(w);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        world_message(w, cases[i][0], cases[i][1]);
-        world_quiet(w);
-        assert_int_equal(world_status(w).ignored, i + 1);
-    }
-    assert_int_equal(level, 0);
-}
-
-/* A port that could not send the answer yet keeps it; what comes meanwhile must not spoil it. */
-static void answer_is_not_spoiled(void **state)
-{
-    world_t *w = *state;
-    product.sample = sample;
-    calm(w);
-    world_message(w, "v1/devices/me/rpc/request/1", "{\"method\":\"echo\",\"params\":[1,2,3]}");
-    int before = samples;
-    world_tick(w, 2000);
-    world_tick(w, CRADLE_HEALTH_MS);
-    assert_int_equal(samples, before); /* waits for the buffer */
-    world_message(w, "v1/devices/me/rpc/request/2", "{\"method\":\"echo\",\"params\":4}");
-    assert_int_equal(world_status(w).ignored, 1);
-    world_message(w, "v1/devices/me/attributes", "{\"level\":9}");
-    assert_int_equal(world_status(w).ignored, 2);
-    world_expect(w, CRADLE_ACTION_PUBLISH);
-    assert_string_equal(w->topic, "v1/devices/me/rpc/response/1");
-    assert_string_equal(w->payload, "[1,2,3]");
-    world_tick(w, 0);
-    assert_int_equal(samples, before + 1);
-}
-
-static void rpc_may_queue_telemetry(void **state)
-{
-    world_t *w = *state;
-    calm(w);
-    world_message(w, "v1/devices/me/rpc/request/1", "{\"method\":\"tells\"}");
-    world_expect(w, CRADLE_ACTION_PUBLISH);
-    assert_string_equal(w->payload, "0");
-    expect_telemetry(w);
-    assert_int_equal(number_at(w->payload, "values.said"), 1);
-}
-
-static void reboot_and_reset_by_rpc(void **state)
-{
-    world_t *w = *state;
-    calm(w);
-    queue(w, 1);
-    world_message(w, "v1/devices/me/rpc/request/0", "{\"method\":\"reboot\"}");
-    world_expect(w, CRADLE_ACTION_PUBLISH); /* the answer leaves first */
-    assert_string_equal(w->topic, "v1/devices/me/rpc/response/0");
-    assert_string_equal(w->payload, "{\"ok\":true}");
-    world_expect(w, CRADLE_ACTION_DISCONNECT);
-    world_expect(w, CRADLE_ACTION_LEAVE);
-    world_expect(w, CRADLE_ACTION_REBOOT);
-    world_quiet(w);
-    assert_int_equal(w->fake->count, 1);
-    world_online(w);
-    expect_telemetry(w);
-    assert_int_equal(number_at(w->payload, "0.values.n"), 1); /* kept over the reboot */
-    world_drain(w);
-    world_message(w, "v1/devices/me/rpc/request/7", "{\"method\":\"factoryReset\"}");
-    world_expect(w, CRADLE_ACTION_PUBLISH);
-    assert_string_equal(w->topic, "v1/devices/me/rpc/response/7");
-    world_expect(w, CRADLE_ACTION_DISCONNECT);
-    world_expect(w, CRADLE_ACTION_LEAVE);
-    world_expect(w, CRADLE_ACTION_REBOOT);
-    assert_false(fake_has(w->fake, "wifi"));
-    world_boot(w);
-    assert_int_equal(world_status(w).state, CRADLE_UNPROVISIONED);
-}
-
-/* The network went before the answer could leave: it is not sent on the next connection. */
-static void answer_dies_with_its_connection(void **state)
-{
-    world_t *w = *state;
-    calm(w);
-    world_message(w, "v1/devices/me/rpc/request/1", "{\"method\":\"echo\",\"params\":1}");
-    lose(w);
-    while (world_next(w)) {
-        assert_int_not_equal(w->action.type, CRADLE_ACTION_PUBLISH);
-    }
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
@@ -966,16 +576,6 @@ int main(void)
         TEST(foreign_records_are_skipped),
         TEST(sampling_keeps_its_period),
         TEST(health_comes_each_minute),
-        TEST(asks_until_answered),
-        TEST(config_is_kept),
-        TEST(config_is_bounded),
-        TEST(long_values_are_refused),
-        TEST(rpc_is_answered),
-        TEST(garbage_is_ignored),
-        TEST(answer_is_not_spoiled),
-        TEST(rpc_may_queue_telemetry),
-        TEST(reboot_and_reset_by_rpc),
-        TEST(answer_dies_with_its_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
