@@ -140,26 +140,10 @@ uint64_t cloud_calls(const cloud_t *cloud)
 
 /* ---- getting ready ---- */
 
-typedef struct {
-    const char *name;
-    char *id; /* of TBREST_ID_SIZE */
-} wanted_t;
-
-static bool is_wanted(void *ctx, const json_token_t *element)
-{
-    wanted_t *wanted = ctx;
-    char name[TBREST_NAME_SIZE];
-    if (cloud_text(element->text, element->len, "name", name, sizeof name) &&
-        strcmp(name, wanted->name) == 0) {
-        cloud_text(element->text, element->len, "id.id", wanted->id, TBREST_ID_SIZE);
-    }
-    return wanted->id[0] == '\0';
-}
-
 bool cloud_profiles_find(cloud_t *cloud, err_t *err)
 {
-    wanted_t wanted[2] = {{cloud->lobby_name, cloud->lobby},
-                          {cloud->operating_name, cloud->operating}};
+    cloud_wanted_t wanted[2] = {{cloud->lobby_name, cloud->lobby},
+                                {cloud->operating_name, cloud->operating}};
     bool more = true;
     cloud->ready = false;
     cloud->lobby[0] = cloud->operating[0] = '\0';
@@ -173,7 +157,7 @@ bool cloud_profiles_find(cloud_t *cloud, err_t *err)
         }
         for (int i = 0; i < 2; i++) {
             if (wanted[i].id[0] == '\0') {
-                cloud_elements(&answer, "data", is_wanted, &wanted[i]);
+                cloud_elements(&answer, "data", cloud_note_wanted, &wanted[i]);
             }
         }
         more = cloud_has_next(&answer) && (cloud->lobby[0] == '\0' || cloud->operating[0] == '\0');
@@ -323,6 +307,17 @@ bool cloud_elements(const tbrest_answer_t *answer, const char *path, cloud_eleme
 {
     json_token_t token;
     return json_find(answer->body, answer->len, path, &token) && cloud_each_in(&token, each, ctx);
+}
+
+bool cloud_note_wanted(void *ctx, const json_token_t *element)
+{
+    const cloud_wanted_t *wanted = ctx;
+    char name[TBREST_NAME_SIZE];
+    if (cloud_text(element->text, element->len, "name", name, sizeof name) &&
+        strcmp(name, wanted->name) == 0) {
+        cloud_text(element->text, element->len, "id.id", wanted->id, TBREST_ID_SIZE);
+    }
+    return wanted->id[0] == '\0';
 }
 
 bool cloud_encode(const char *text, char *out, size_t cap)

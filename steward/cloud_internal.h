@@ -74,6 +74,14 @@ bool cloud_elements(const tbrest_answer_t *answer, const char *path, cloud_eleme
                     void *ctx);
 bool cloud_each_in(const json_token_t *array, cloud_element_fn each, void *ctx);
 
+/* An element looked for by its name: for cloud_elements, which stops at the first. `id` is of
+   TBREST_ID_SIZE and begins empty. */
+typedef struct {
+    const char *name;
+    char *id;
+} cloud_wanted_t;
+bool cloud_note_wanted(void *wanted, const json_token_t *element);
+
 /* Percent-encodes everything but unreserved characters (RFC 3986). False: does not fit. */
 bool cloud_encode(const char *text, char *out, size_t cap);
 

@@ -86,27 +86,11 @@ bool setup_profile_placeholder(const setup_t *s, size_t i, char *name, char *key
 
 /* ---- looking ---- */
 
-typedef struct {
-    const char *name;
-    char *id;
-} wanted_t;
-
-static bool is_wanted(void *ctx, const json_token_t *element)
-{
-    wanted_t *wanted = ctx;
-    char name[TBREST_NAME_SIZE];
-    if (cloud_text(element->text, element->len, "name", name, sizeof name) &&
-        strcmp(name, wanted->name) == 0) {
-        cloud_text(element->text, element->len, "id.id", wanted->id, TBREST_ID_SIZE);
-    }
-    return wanted->id[0] == '\0';
-}
-
 static bool find(setup_work_t *w, const char *name, char id[TBREST_ID_SIZE], err_t *err)
 {
-    wanted_t wanted = {name, id};
+    cloud_wanted_t wanted = {name, id};
     id[0] = '\0';
-    return setup_pages(w->rest, "/api/deviceProfileInfos?", is_wanted, &wanted, err);
+    return setup_pages(w->rest, "/api/deviceProfileInfos?", cloud_note_wanted, &wanted, err);
 }
 
 static bool get(setup_work_t *w, const char *id, tbrest_answer_t *answer, err_t *err)

@@ -11,47 +11,13 @@
 #include "pki/internal.h"
 #include "pki/key.h"
 
-/* One block of a file, by its kind. Returns false to stop, with an error. */
-typedef bool (*take_t)(void *context, const char *name, const uint8_t *der, size_t len, err_t *err);
-
-static bool each_block(BIO *bio, take_t take, void *context, err_t *err)
-{
-    for (;;) {
-        char *name = NULL;
-        char *header = NULL;
-        unsigned char *der = NULL;
-        long len = 0;
-        if (PEM_read_bio(bio, &name, &header, &der, &len) != 1) {
-            unsigned long code = ERR_peek_last_error();
-            if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
-                ERR_clear_error();
-                return true;
-            }
-            return pki_fail(err, ERR_INPUT, "a PEM block is damaged");
-        }
-        bool ok = take(context, name, der, (size_t)len, err);
-        OPENSSL_free(name);
-        OPENSSL_free(header);
-        OPENSSL_clear_free(der, (size_t)len);
-        if (!ok) {
-            return false;
-        }
-    }
-}
-
-static bool read_blocks(const char *pem, size_t len, take_t take, void *context, err_t *err)
+static bool read_blocks(const char *pem, size_t len, pki_block_fn_t take, void *context, err_t *err)
 {
     if (len > PKI_BATCH_BYTES_MAX) {
         return err_set(err, ERR_INPUT, "a batch of %zu bytes: at most %u are read; split it", len,
                        PKI_BATCH_BYTES_MAX);
     }
-    BIO *bio = BIO_new_mem_buf(pem, (int)len);
-    if (bio == NULL) {
-        return pki_fail(err, ERR_SYSTEM, "out of memory for a batch");
-    }
-    bool ok = each_block(bio, take, context, err);
-    BIO_free(bio);
-    return ok;
+    return pki_pem_each(pem, len, take, context, err);
 }
 
 /* Room for one more element; grows by doubling. */

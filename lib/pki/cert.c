@@ -34,9 +34,9 @@ bool pki_cert_from_der(const uint8_t *der, size_t len, X509 **cert, err_t *err)
 }
 
 /* Adds one block of a bundle. */
-static bool add_block(pki_chain_t *chain, const char *name, const uint8_t *der, long len,
-                      err_t *err)
+static bool add_block(void *context, const char *name, const uint8_t *der, size_t len, err_t *err)
 {
+    pki_chain_t *chain = context;
     if (strcmp(name, PEM_STRING_X509) != 0 && strcmp(name, PEM_STRING_X509_OLD) != 0) {
         return err_set(err, ERR_INPUT,
                        "a block \"%.40s\" is not a certificate and does not "
@@ -46,36 +46,11 @@ static bool add_block(pki_chain_t *chain, const char *name, const uint8_t *der, 
     if (chain->count == PKI_CHAIN_MAX) {
         return err_set(err, ERR_INPUT, "more than %d certificates in one file", PKI_CHAIN_MAX);
     }
-    if (!pki_cert_from_der(der, (size_t)len, &chain->cert[chain->count], err)) {
+    if (!pki_cert_from_der(der, len, &chain->cert[chain->count], err)) {
         return err_add(err, "certificate %zu", chain->count + 1);
     }
     chain->count++;
     return true;
-}
-
-static bool parse_blocks(BIO *bio, pki_chain_t *chain, err_t *err)
-{
-    for (;;) {
-        char *name = NULL;
-        char *header = NULL;
-        unsigned char *der = NULL;
-        long len = 0;
-        if (PEM_read_bio(bio, &name, &header, &der, &len) != 1) {
-            unsigned long code = ERR_peek_last_error();
-            if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
-                ERR_clear_error();
-                return true;
-            }
-            return pki_fail(err, ERR_INPUT, "a PEM block is damaged");
-        }
-        bool ok = add_block(chain, name, der, len, err);
-        OPENSSL_free(name);
-        OPENSSL_free(header);
-        OPENSSL_clear_free(der, (size_t)len);
-        if (!ok) {
-            return false;
-        }
-    }
 }
 
 bool pki_chain_parse(const char *pem, size_t len, pki_chain_t *chain, err_t *err)
@@ -85,12 +60,7 @@ bool pki_chain_parse(const char *pem, size_t len, pki_chain_t *chain, err_t *err
         return err_set(err, ERR_INPUT, "%zu bytes of certificates: at most %d are read", len,
                        PKI_PEM_MAX);
     }
-    BIO *bio = BIO_new_mem_buf(pem, (int)len);
-    if (bio == NULL) {
-        return pki_fail(err, ERR_SYSTEM, "out of memory reading certificates");
-    }
-    bool ok = parse_blocks(bio, chain, err);
-    BIO_free(bio);
+    bool ok = pki_pem_each(pem, len, add_block, chain, err);
     if (ok && chain->count == 0) {
         ok = err_set(err, ERR_INPUT, "no certificate in PEM form (BEGIN CERTIFICATE)");
     }

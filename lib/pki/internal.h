@@ -56,4 +56,12 @@ bool pki_cert_dates(const X509 *cert, int64_t *not_before, int64_t *not_after);
 /* basicConstraints CA:TRUE in a v3 certificate, and keyCertSign where keyUsage is present. */
 bool pki_cert_is_ca(X509 *cert);
 
+/* Takes one block of a text, by its kind ("CERTIFICATE"). False ends the reading, with an error. */
+typedef bool (*pki_block_fn_t)(void *context, const char *name, const uint8_t *der, size_t len,
+                               err_t *err);
+
+/* Every block of a text in PEM form; what stands between them is passed over. The caller bounds
+   `len`, at most INT_MAX. ERR_INPUT: a block is damaged. Blocks are wiped after use. */
+bool pki_pem_each(const char *pem, size_t len, pki_block_fn_t take, void *context, err_t *err);
+
 #endif
